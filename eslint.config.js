@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', 'node_modules/**', 'test/planted/**', '**/*.js', '**/*.cjs'] },
+  { ignores: ['dist/**', '.build/**', 'coverage/**', 'node_modules/**', 'test/planted/**', '**/*.js', '**/*.cjs'] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
