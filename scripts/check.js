@@ -1,0 +1,186 @@
+/**
+ * Runs every check in one order and adds up what they say.
+ *
+ *   node scripts/check.js              all steps
+ *   node scripts/check.js lint unit    only these, in the order of the table
+ *   node scripts/check.js --prove      the long rounds of the tests (NC_PROVE=1), nothing else
+ *
+ * A mocha step counts its tests, any other step counts as one test. The last line is "N passed, N failed";
+ * the exit code is 0 only when nothing failed.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const MINUTE_MS = 60_000;
+const COVERAGE = 'coverage/tmp';
+
+/** One gate over the coverage that unit, model and integration left in COVERAGE. */
+const gate = (...args) => ['c8', 'report', '--reporter=text-summary', '--check-coverage', ...args];
+const mocha = (folder, ...args) => [
+  'mocha',
+  '--reporter',
+  './scripts/mocha-reporter.js',
+  ...args,
+  `dist/test/${folder}/**/*.test.js`,
+];
+const PRODUCT = ['agent', 'cli', 'config', 'hub', 'observability', 'transport'];
+
+/** The system suites that run once more with the daemons on Node 24. */
+const NODE24_SUITES = '{auth,bytes,http,lifecycle}';
+
+const STEPS = [
+  { name: 'format', command: ['npm', 'run', '--silent', 'format'], minutes: 2 },
+  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], minutes: 5 },
+  { name: 'types', command: ['npm', 'run', '--silent', 'types'], minutes: 5, needed: true },
+  { name: 'arrows', command: ['npm', 'run', '--silent', 'arrows'], minutes: 2 },
+  { name: 'dead', command: ['npm', 'run', '--silent', 'dead'], minutes: 2 },
+  { name: 'tooling', command: mocha('tooling'), minutes: 3, tests: true },
+  { name: 'unit', command: mocha('unit'), minutes: 5, tests: true, coverage: true },
+  { name: 'model', command: mocha('model'), minutes: 10, tests: true, coverage: true, prove: true },
+  {
+    name: 'integration',
+    command: mocha('integration'),
+    minutes: 5,
+    tests: true,
+    coverage: true,
+    prove: true,
+  },
+  {
+    name: 'coverage-protocol',
+    command: gate('--include', 'protocol/**/*.ts', '--branches', '100', '--lines', '100'),
+    minutes: 2,
+  },
+  {
+    name: 'coverage-rest',
+    command: gate(
+      ...PRODUCT.flatMap((folder) => ['--include', `${folder}/**/*.ts`]),
+      '--branches',
+      '85',
+      '--lines',
+      '85',
+    ),
+    minutes: 2,
+  },
+  { name: 'system', command: mocha('system'), minutes: 10, tests: true, prove: true },
+  {
+    name: 'node24',
+    command: mocha(`system/${NODE24_SUITES}`).with(-1, `dist/test/system/${NODE24_SUITES}.test.js`),
+    minutes: 6,
+    tests: true,
+    env: {
+      NC_TEST_NODE: resolve(`test/node24/node_modules/node-${process.platform}-${process.arch}/bin/node`),
+    },
+  },
+];
+
+/** Runs one step to its end or its deadline and ends whatever it left running. Resolves to its exit code. */
+function run(step, countsFile, prove) {
+  return new Promise((done) => {
+    const env = {
+      ...process.env,
+      FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
+      ...step.env,
+      NC_COUNTS: countsFile,
+    };
+    if (step.coverage && !prove) env.NODE_V8_COVERAGE = resolve(COVERAGE);
+    if (prove) env.NC_PROVE = '1';
+    env.PATH = `${resolve('node_modules/.bin')}:${process.env.PATH}`;
+    const [program, ...args] = step.command;
+    // A process group of its own: its end takes daemons of a crashed test with it.
+    const child = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+    const killGroup = () => {
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // Nothing of the group is left.
+      }
+    };
+    const deadline = setTimeout(
+      () => {
+        console.error(
+          `check: step ${step.name} was still running after ${step.minutes} minutes and was ended`,
+        );
+        killGroup();
+      },
+      step.minutes * MINUTE_MS * (prove ? 12 : 1),
+    );
+    const onSignal = (signal) => {
+      killGroup();
+      process.exit(128 + constants.signals[signal]);
+    };
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, onSignal);
+    child.once('error', (error) => {
+      console.error(`check: cannot start ${program}: ${error.message}`);
+      clearTimeout(deadline);
+      done(1);
+    });
+    child.once('exit', (code) => {
+      clearTimeout(deadline);
+      for (const signal of signals) process.off(signal, onSignal);
+      killGroup();
+      done(code ?? 1);
+    });
+  });
+}
+
+/** The counts of one finished step. */
+function count(step, exitCode, countsFile) {
+  if (!step.tests)
+    return exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  let lines = [];
+  try {
+    lines = readFileSync(countsFile, 'utf8').trim().split('\n');
+  } catch {
+    // The run ended before it could report: counted as one failure below.
+  }
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const line of lines) {
+    for (const [key, value] of Object.entries(JSON.parse(line))) sum[key] += value;
+  }
+  if (exitCode !== 0 && sum.failed === 0) sum.failed = 1;
+  if (exitCode === 0 && sum.passed === 0) sum.failed += 1;
+  return sum;
+}
+
+const args = process.argv.slice(2);
+const prove = args.includes('--prove');
+const names = args.filter((arg) => arg !== '--prove');
+const unknown = names.filter((name) => !STEPS.some((step) => step.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `check: no step ${unknown.join(', ')}; there are ${STEPS.map((step) => step.name).join(' ')}`,
+  );
+  process.exit(2);
+}
+const chosen = STEPS.filter((step) =>
+  names.length > 0 ? names.includes(step.name) : !prove || step.prove || step.needed,
+);
+if (chosen.some((step) => step.coverage)) rmSync(COVERAGE, { recursive: true, force: true });
+
+const folder = mkdtempSync(join(tmpdir(), 'nowconnect-check-'));
+const total = { passed: 0, failed: 0, skipped: 0 };
+const table = [];
+for (const step of chosen) {
+  console.log(`\n── ${step.name} ${'─'.repeat(Math.max(0, 60 - step.name.length))}`);
+  const countsFile = join(folder, step.name);
+  const startedMs = Date.now();
+  const exitCode = await run(step, countsFile, prove);
+  const counts = count(step, exitCode, countsFile);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(0).padStart(4);
+  const counted = step.tests ? ` ${counts.passed} passed, ${counts.failed} failed` : '';
+  table.push(`${counts.failed > 0 ? 'FAIL' : ' ok '} ${step.name.padEnd(18)}${seconds} s${counted}`);
+  if (step.needed && counts.failed > 0) {
+    table.push('     the rest was not run: it needs what this step builds');
+    break;
+  }
+}
+rmSync(folder, { recursive: true, force: true });
+
+console.log(`\n${table.join('\n')}\n`);
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = total.failed > 0 ? 1 : 0;

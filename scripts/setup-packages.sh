@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Makes sure that the programs the tests start are on this machine: installs Debian packages as root,
+# otherwise says which are missing and what to type. Does nothing, quickly, when all are there.
+set -euo pipefail
+
+# program : Debian package that brings it
+programs="
+  slapd:slapd                ldapsearch:ldap-utils
+  sshd:openssh-server        ssh:openssh-client      scp:openssh-client    sftp:openssh-client
+  postgres:postgresql        initdb:postgresql       psql:postgresql-client
+  squid:squid                htpasswd:apache2-utils  nginx:nginx-light
+  promtool:prometheus        faketime:faketime       spin:spin             cc:gcc   cc:libc6-dev
+  openssl:openssl            curl:curl               ps:procps             ss:iproute2
+  setpriv:util-linux
+"
+
+# Debian keeps daemons where only root looks, and PostgreSQL's programs in a folder of their own.
+PATH=$PATH:/usr/sbin:/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)
+
+missing_packages() {
+  local entry
+  for entry in $programs; do
+    command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"
+  done | sort -u
+}
+
+missing=$(missing_packages)
+[[ -z $missing ]] && exit 0
+
+install="apt-get update && apt-get install --no-install-recommends $(echo $missing)"
+if ! command -v apt-get >/dev/null; then
+  echo "nowconnect: the tests need these Debian packages (or what they bring): $(echo $missing)" >&2
+  exit 1
+fi
+if [[ $(id -u) -ne 0 ]]; then
+  echo "nowconnect: the tests need Debian packages that are not installed: $(echo $missing)" >&2
+  echo "nowconnect: type: sudo sh -c '$install'" >&2
+  exit 1
+fi
+
+# The distribution's own services must not start: the tests run their own, in folders of their own.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "nowconnect: installing Debian packages: $(echo $missing)"
+apt-get update -q
+# shellcheck disable=SC2086 # a list of package names
+apt-get install -q -y --no-install-recommends $missing
+
+PATH=$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin)
+missing=$(missing_packages)
+if [[ -n $missing ]]; then
+  echo "nowconnect: after the installation these packages still bring no program: $(echo $missing)" >&2
+  exit 1
+fi
