@@ -68,7 +68,9 @@ export const HEADER_BYTES = 9;
 /** Largest payload of one DATA frame, without its 8-byte seq (§4.5). */
 export const MAX_DATA_BYTES = 65_536;
 /** Largest body of HELLO and HELLO_ACK (§4.1). */
-export const MAX_HELLO_BYTES = 65_536;
+export const MAX_HELLO_BYTES = 131_072;
+/** Largest WebSocket message: any number of whole frames (§2.2). */
+export const MAX_MESSAGE_BYTES = 262_144;
 /** Largest body of REAUTH and DIAG (§4.12, §4.13). */
 export const MAX_BLOB_BYTES = 16_384;
 /** Largest absolute offset: 2^53 - 1, so that it is exact in every language (§2.4). */

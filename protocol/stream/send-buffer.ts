@@ -1,0 +1,130 @@
+/**
+ * The bytes of one direction from "written by the owner" to "acknowledged by the peer": send queue and replay
+ * buffer in one, so that `acknowledged ≤ sent ≤ written` holds by construction. Offsets are absolute.
+ */
+
+/** Below this a piece is worth joining with the ones behind it, so that many small writes make few frames. */
+const JOIN_BELOW_BYTES = 4096;
+const JOINED_BYTES = 16_384;
+/** Released slots at the head of the list before it is cut. */
+const COMPACT_AFTER = 64;
+
+export class SendBuffer {
+  #chunks: Uint8Array[] = [];
+  /** First chunk that holds an unacknowledged byte, and how many bytes of it are acknowledged. */
+  #head = 0;
+  #headOffset = 0;
+  /** Chunk of the next byte to send, and how many bytes of it were sent. */
+  #cursor = 0;
+  #cursorOffset = 0;
+  #acknowledged = 0;
+  #sent = 0;
+  #written = 0;
+
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+  get sent(): number {
+    return this.#sent;
+  }
+  get written(): number {
+    return this.#written;
+  }
+  /** Bytes kept in memory. */
+  get held(): number {
+    return this.#written - this.#acknowledged;
+  }
+  get unsent(): number {
+    return this.#written - this.#sent;
+  }
+
+  /** Appends bytes; the buffer keeps the array, so the caller must not change it. */
+  write(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#chunks.push(bytes);
+    this.#written += bytes.length;
+  }
+
+  /**
+   * The next bytes to send, at most `most` (> 0), and counts them as sent. Empty when nothing is unsent.
+   * Usually a view of what was written; small neighbours are joined into a new array.
+   */
+  take(most: number): Uint8Array {
+    const first = this.#chunks[this.#cursor];
+    if (first === undefined) return new Uint8Array(0);
+    const left = first.length - this.#cursorOffset;
+    if (left >= JOIN_BELOW_BYTES || left >= most || left === this.unsent) {
+      return this.#advance(first, Math.min(left, most));
+    }
+    const joined = new Uint8Array(Math.min(most, this.unsent, JOINED_BYTES));
+    for (let filled = 0; filled < joined.length; ) {
+      const chunk = this.#chunks[this.#cursor] ?? joined;
+      const piece = this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, joined.length - filled));
+      joined.set(piece, filled);
+      filled += piece.length;
+    }
+    return joined;
+  }
+
+  #advance(chunk: Uint8Array, count: number): Uint8Array {
+    const piece = chunk.subarray(this.#cursorOffset, this.#cursorOffset + count);
+    this.#sent += count;
+    this.#cursorOffset += count;
+    if (this.#cursorOffset === chunk.length) {
+      this.#cursor++;
+      this.#cursorOffset = 0;
+    }
+    return piece;
+  }
+
+  /** Drops everything below `offset`, which must lie in acknowledged..sent; returns the bytes freed. */
+  acknowledge(offset: number): number {
+    const freed = offset - this.#acknowledged;
+    let left = freed;
+    while (left > 0) {
+      const rest = (this.#chunks[this.#head]?.length ?? 0) - this.#headOffset;
+      if (left < rest) {
+        this.#headOffset += left;
+        break;
+      }
+      left -= rest;
+      this.#chunks[this.#head++] = EMPTY;
+      this.#headOffset = 0;
+    }
+    this.#acknowledged = offset;
+    this.#compact();
+    return freed;
+  }
+
+  #compact(): void {
+    if (this.#head < COMPACT_AFTER && this.#head !== this.#chunks.length) return;
+    this.#chunks.splice(0, this.#head);
+    this.#cursor -= this.#head;
+    this.#head = 0;
+  }
+
+  /** Goes back, so that the next byte to send is `offset`, which must lie in acknowledged..sent. Returns the bytes to replay. */
+  rewind(offset: number): number {
+    const replayed = this.#sent - offset;
+    this.#cursor = this.#head;
+    this.#cursorOffset = this.#headOffset;
+    this.#sent = this.#acknowledged;
+    while (this.#sent < offset) {
+      const chunk = this.#chunks[this.#cursor] ?? EMPTY;
+      this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, offset - this.#sent));
+    }
+    return replayed;
+  }
+
+  /** Everything not acknowledged, in order; the buffer forgets it. */
+  drain(): Uint8Array[] {
+    const rest = this.#chunks.slice(this.#head);
+    if (rest[0] !== undefined) rest[0] = rest[0].subarray(this.#headOffset);
+    this.#chunks = [];
+    this.#head = this.#headOffset = this.#cursor = this.#cursorOffset = 0;
+    this.#acknowledged = this.#sent = this.#written;
+    return rest;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
