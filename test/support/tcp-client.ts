@@ -1,0 +1,88 @@
+/** The client's side of the tests: sockets whose end is told apart, and exchanges checked byte by byte. */
+import { connect, type Socket } from 'node:net';
+import { newKey, receiveKeyed, sendKeyed } from './keyed-stream.js';
+import { encodeRequest, type ExchangeReport } from './tcp-targets.js';
+import { within } from './wait-for.js';
+
+/** Connects to a loopback port; half-open is allowed. */
+export function connectTo(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** How a connection ended for its reader: FIN, or an error's code such as ECONNRESET. */
+export interface Ending {
+  readonly how: string;
+  readonly bytes: number;
+}
+
+/** Reads to the end and tells how it came. */
+export function readToEnd(socket: Socket, timeoutMs = 30_000): Promise<Ending> {
+  let bytes = 0;
+  let fin = false;
+  const ending = new Promise<Ending>((resolve) => {
+    socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    socket.once('end', () => {
+      fin = true;
+      resolve({ how: 'FIN', bytes });
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({ how: error.code ?? error.message, bytes }),
+    );
+    socket.once('close', () => resolve({ how: fin ? 'FIN' : 'closed', bytes }));
+  });
+  return within(timeoutMs, 'the connection to end', ending);
+}
+
+export interface ExchangeOptions {
+  readonly port: number;
+  readonly upBytes: number;
+  readonly downBytes: number;
+  /** The target answers only after this client's FIN. */
+  readonly afterFin?: boolean;
+  /** This client sends only after the target's FIN. */
+  readonly afterTargetFin?: boolean;
+}
+
+/**
+ * One connection to an `exchange` target: sends and receives, FIN on each side, every byte checked at both ends.
+ * @throws when a byte, a length or a checksum differs, or when either side did not end with FIN
+ */
+export async function exchangeOnce(
+  options: ExchangeOptions,
+  reports: Map<string, Promise<ExchangeReport>>,
+): Promise<void> {
+  const { port, upBytes, downBytes, afterFin = false, afterTargetFin = false } = options;
+  const [upKey, downKey] = [newKey(), newKey()];
+  const socket = await connectTo(port);
+  try {
+    const receiving = receiveKeyed(socket, downKey);
+    receiving.catch(() => {
+      // Awaited below; until then it must not count as unhandled.
+    });
+    socket.write(encodeRequest({ upKey, downKey, downBytes, afterFin }));
+    if (afterTargetFin) await receiving;
+    const sentSha256 = await sendKeyed(socket, upKey, upBytes);
+    socket.end();
+    const received = await receiving;
+    const report = await reports.get(upKey.toString('hex'));
+    const expected = {
+      up: { bytes: upBytes, sha256: sentSha256 },
+      down: { bytes: downBytes, sha256: report?.sentSha256 },
+    };
+    const actual = { up: report?.received, down: received };
+    if (JSON.stringify(actual) !== JSON.stringify(expected)) {
+      throw new Error(
+        `exchange differs: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`,
+      );
+    }
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,26 @@
+/** Temporary folders that are gone when the test process is. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const made = new Set<string>();
+
+process.once('exit', () => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * A fresh folder, removed when the process ends.
+ * @param mode 0o755 when a server that drops its privileges must get in
+ */
+export function tempDir(name: string, mode = 0o700): string {
+  const folder = mkdtempSync(join(tmpdir(), `nowconnect-${name}-`));
+  chmodSync(folder, mode);
+  made.add(folder);
+  return folder;
+}
+
+/** Removes a folder of `tempDir` before the process ends. */
+export function removeTempDir(folder: string): void {
+  if (made.delete(folder)) rmSync(folder, { recursive: true, force: true });
+}
