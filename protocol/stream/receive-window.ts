@@ -108,6 +108,14 @@ export class ReceiveWindow {
     return { consumed: this.#consumed, limit: this.#limit };
   }
 
+  /** The stream is answered: the window is `window` from now on. */
+  openTo(window: number, now: number): Grant {
+    this.#window = window;
+    this.#epochStart = now;
+    this.#limit = Math.max(this.#limit, this.#consumed + window);
+    return { consumed: this.#consumed, limit: this.#limit };
+  }
+
   #adapt(now: number, roundTripMs: number, growTo: number): void {
     if (this.#consumed - this.#epochOffset < this.#window) return;
     if (now - this.#epochStart <= GROW_WITHIN_ROUND_TRIPS * roundTripMs) {

@@ -57,7 +57,7 @@ export class SendBuffer {
       return this.#advance(first, Math.min(left, most));
     }
     const joined = new Uint8Array(Math.min(most, this.unsent, JOINED_BYTES));
-    for (let filled = 0; filled < joined.length; ) {
+    for (let filled = 0; filled < joined.length;) {
       const chunk = this.#chunks[this.#cursor] ?? joined;
       const piece = this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, joined.length - filled));
       joined.set(piece, filled);

@@ -60,8 +60,10 @@ export class StreamTable {
 
   /** Checks and counts a cid that the peer opens. Throws SessionError 4400 for ours, or one that is not new. */
   admitPeer(cid: Cid): void {
-    if (this.isOwn(cid)) throw new SessionError(CloseCode.Protocol, `OPEN with cid ${cid} of the wrong parity`);
-    if (cid <= this.#highestPeer) throw new SessionError(CloseCode.Protocol, `OPEN with cid ${cid} used before`);
+    if (this.isOwn(cid))
+      throw new SessionError(CloseCode.Protocol, `OPEN with cid ${cid} of the wrong parity`);
+    if (cid <= this.#highestPeer)
+      throw new SessionError(CloseCode.Protocol, `OPEN with cid ${cid} used before`);
     this.#highestPeer = cid;
   }
 

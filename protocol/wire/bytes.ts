@@ -45,7 +45,7 @@ export function writeU64(bytes: Uint8Array, at: number, value: number): void {
 export function encodeUtf8(text: string): Uint8Array {
   const out: number[] = [];
   for (const character of text) {
-    let code = character.codePointAt(0) ?? 0xfffd;
+    let code = character.codePointAt(0) ?? 0;
     if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
     if (code < 0x80) out.push(code);
     else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
@@ -62,12 +62,12 @@ export function encodeUtf8(text: string): Uint8Array {
 }
 
 /** Smallest code point that needs a sequence of this many bytes (RFC 3629 §3: no overlong forms). */
-const SMALLEST = [0, 0, 0x80, 0x800, 0x10000] as const;
+const SMALLEST = { 1: 0, 2: 0x80, 3: 0x800, 4: 0x10000 } as const;
 
 /** Decodes UTF-8 strictly (RFC 3629); undefined when the bytes are not well-formed. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   const parts: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const first = bytes[at] ?? 0;
     const size = first < 0x80 ? 1 : first >> 5 === 6 ? 2 : first >> 4 === 14 ? 3 : first >> 3 === 30 ? 4 : 0;
     if (size === 0 || at + size > bytes.length) return undefined;
@@ -78,7 +78,7 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
       code = (code << 6) | (byte & 0x3f);
     }
     if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
-    if (size > 1 && code < (SMALLEST[size] ?? 0)) return undefined;
+    if (code < SMALLEST[size]) return undefined;
     parts.push(String.fromCodePoint(code));
     at += size;
   }

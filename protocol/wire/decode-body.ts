@@ -45,7 +45,8 @@ function readReason(code: number): RstReason {
 function decodeOpen(cid: number, body: Uint8Array): OpenFrame {
   const nameEnd = 9 + (body[8] ?? 0);
   const addressEnd = nameEnd + 1 + (body[nameEnd] ?? 0);
-  if (nameEnd >= body.length || addressEnd !== body.length) protocolFault('the lengths in OPEN do not add up');
+  if (nameEnd >= body.length || addressEnd !== body.length)
+    protocolFault('the lengths in OPEN do not add up');
   const connector = readText(body.subarray(9, nameEnd));
   if (!isConnectorName(connector)) protocolFault('OPEN names a connector that is not of its form');
   const address = body.subarray(nameEnd + 1, addressEnd);
