@@ -1,4 +1,6 @@
 /** Temporary folders that are gone when the test process is. */
+// First, so that at the end the children are killed before the folders they write to go.
+import './processes.js';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
