@@ -146,7 +146,7 @@ function sanitizeObject(
 /** An absent or empty secret is worth knowing; anything else is only known to be there. */
 function redact(source: Readonly<Record<string, unknown>>, key: string): SafeValue | undefined {
   const value = read(source, key);
-  return value === undefined || value === null || value === '' ? (value ?? undefined) : REDACTED;
+  return value === undefined || value === null || value === '' ? value : REDACTED;
 }
 
 /** Reads a field; a getter that throws must not stop the line. */

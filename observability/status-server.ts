@@ -47,14 +47,15 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
-      connectionsCheckingInterval: Math.min(1000, timeoutMs),
+      connectionsCheckingInterval: Math.ceil(timeoutMs / 4),
       keepAlive: false,
     },
     (request, response) => void answer(request, response, routes, timeoutMs, options.onRouteError),
   );
   server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   // Also for a reader that stops reading: nothing may hold one of the few connections for long.
-  server.setTimeout(timeoutMs, (socket) => socket.destroy());
+  // Twice, so that the deadlines of headers and routes come first and can answer.
+  server.setTimeout(2 * timeoutMs, (socket) => socket.destroy());
   await listen(server, options);
   const address = server.address();
   let closing: Promise<void> | undefined;
