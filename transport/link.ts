@@ -1,0 +1,37 @@
+/** What the pump needs of a tunnel: messages out, bytes in, and one end. `ws-link.ts` has the one there is. */
+import type { Transmit } from '../protocol/index.js';
+
+/** How a link ended: a close code of the peer's, or 1006 when the connection just broke (RFC 6455 §7.1.5). */
+export interface LinkEnd {
+  readonly code: number;
+  /** In words, for logs; from outside, so not to be trusted. */
+  readonly reason: string;
+}
+
+export interface LinkHandlers {
+  /** Bytes of a message, in order; the array is the receiver's to keep. */
+  onBytes(bytes: Uint8Array): void;
+  /** The message that `onBytes` gave is complete. */
+  onMessageEnd(): void;
+  /** `writable` is true again. */
+  onWritable(): void;
+  /** Called once; nothing follows. */
+  onEnd(end: LinkEnd): void;
+}
+
+export interface Link {
+  /** False while enough is queued: the scheduler decides what goes next, not the socket's buffer. */
+  readonly writable: boolean;
+  /** Bytes handed over and not yet in the kernel. */
+  readonly bufferedBytes: number;
+  /** Address of the other end, for logs. */
+  readonly remoteAddress: string;
+  /** Begins to deliver; what arrived before is delivered first. */
+  start(handlers: LinkHandlers): void;
+  /** Sends one message; `head` and `body` are not kept once they are sent. */
+  send(message: Transmit): void;
+  /** Closes with a code after what was sent; gives the peer a short time to answer. */
+  close(code: number, reason: string): void;
+  /** Drops the connection now. */
+  terminate(): void;
+}

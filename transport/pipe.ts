@@ -1,0 +1,229 @@
+/**
+ * The one pipe (socket ⇄ stream): FIN ⇄ FIN, reset ⇄ RST, credit only for flushed bytes. It may begin with a socket
+ * and no stream (hub: waiting for an agent) or with a stream and no socket (agent: dialling), and a hub's pipe may
+ * change streams as long as the first one was never opened.
+ */
+import type { Socket } from 'node:net';
+import type { RstReason } from '../protocol/index.js';
+import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
+
+export interface PipeOutcome {
+  /** undefined = both directions ended cleanly. */
+  readonly reason: RstReason | undefined;
+  readonly bytesFromSocket: number;
+  readonly bytesToSocket: number;
+  /** Milliseconds for which the socket's peer, or the tunnel, was waited for. */
+  readonly waitedForSocketMs: number;
+  readonly waitedForTunnelMs: number;
+}
+
+export interface PipeHooks {
+  /** Bytes that went by; called for each chunk. */
+  onBytes(direction: 'fromSocket' | 'toSocket', count: number): void;
+  /** OPENED arrived. */
+  onOpened?(): void;
+  /** The stream was refused before it was open. True keeps the socket: the caller binds another stream. */
+  onRefused?(event: StreamReset): boolean;
+  /** The end, once. */
+  onEnd(outcome: PipeOutcome): void;
+  now(): number;
+}
+
+export class Pipe implements StreamOwner {
+  readonly #hooks: PipeHooks;
+  /** What a reset by the socket's peer is called. */
+  readonly #resetReason: 'reset_by_client' | 'reset_by_target';
+  #socket: Socket | undefined;
+  #stream: StreamHandle | undefined;
+  /** Bytes for the socket while there is none; bounded by the stream's window. */
+  #forSocket: Uint8Array[] = [];
+  #finForSocket = false;
+  /** Bytes for the stream while there is none. */
+  #forStream: readonly Uint8Array[] = [];
+  #socketEnded = false;
+  #ended = false;
+  #bytesFromSocket = 0;
+  #bytesToSocket = 0;
+  #lastActivity: number;
+  #pausedAt: number | undefined;
+  #blockedAt: number | undefined;
+  #waitedForTunnelMs = 0;
+  #waitedForSocketMs = 0;
+
+  constructor(side: 'client' | 'target', hooks: PipeHooks) {
+    this.#resetReason = side === 'client' ? 'reset_by_client' : 'reset_by_target';
+    this.#hooks = hooks;
+    this.#lastActivity = hooks.now();
+  }
+
+  /** When the last byte went by, in milliseconds of the hooks' clock. */
+  get lastActivity(): number {
+    return this.#lastActivity;
+  }
+  /** One direction has ended: a peer that dies now may go unnoticed (libuv #3449), so the owner keeps a deadline. */
+  get halfClosed(): boolean {
+    return this.#socketEnded || this.#finForSocket;
+  }
+
+  /** Takes the socket, which is paused and allows half-open; it starts to flow once there is a stream too. */
+  attach(socket: Socket): void {
+    if (this.#ended) {
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#onSocketData(chunk));
+    socket.on('end', () => this.#onSocketEnd());
+    socket.on('drain', () => this.#onSocketDrain());
+    socket.on('error', () => this.#fail(this.#resetReason));
+    socket.on('close', (hadError) => {
+      // Both directions may end before the peer has acknowledged ours: that is no fault.
+      if (hadError || !this.#socketEnded || !socket.writableFinished) this.#fail(this.#resetReason);
+    });
+    const early = this.#forSocket;
+    this.#forSocket = [];
+    for (const bytes of early) this.#writeToSocket(socket, bytes);
+    if (this.#finForSocket) this.#endSocket(socket);
+    this.#resume();
+  }
+
+  /** Takes the stream; `first` goes to it before anything that the socket says. */
+  bind(stream: StreamHandle, first: readonly Uint8Array[] = []): void {
+    this.#stream = stream;
+    const early = [...this.#forStream, ...first];
+    this.#forStream = [];
+    for (const bytes of early) stream.write(bytes);
+    if (this.#socketEnded) stream.finish();
+    this.#resume();
+  }
+
+  /** Ends both sides for `reason`; does nothing after the end. */
+  abort(reason: RstReason): void {
+    this.#fail(reason);
+  }
+
+  // ---- socket → stream ----------------------------------------------------------------------------------
+
+  #onSocketData(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#lastActivity = this.#hooks.now();
+    this.#bytesFromSocket += chunk.length;
+    this.#hooks.onBytes('fromSocket', chunk.length);
+    const stream = this.#stream;
+    if (stream === undefined) {
+      this.#forStream = [...this.#forStream, chunk];
+      this.#socket?.pause();
+      return;
+    }
+    stream.write(chunk);
+    if (stream.budget() <= 0) this.#pause();
+  }
+
+  #pause(): void {
+    this.#socket?.pause();
+    this.#pausedAt ??= this.#hooks.now();
+  }
+
+  #resume(): void {
+    if (this.#socket === undefined || this.#stream === undefined || this.#stream.budget() <= 0) return;
+    if (this.#pausedAt !== undefined) {
+      this.#waitedForTunnelMs += this.#hooks.now() - this.#pausedAt;
+      this.#pausedAt = undefined;
+    }
+    this.#socket.resume();
+  }
+
+  #onSocketEnd(): void {
+    this.#socketEnded = true;
+    this.#stream?.finish();
+  }
+
+  onWritable(): void {
+    this.#resume();
+  }
+
+  // ---- stream → socket ----------------------------------------------------------------------------------
+
+  onOpened(): void {
+    this.#hooks.onOpened?.();
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#lastActivity = this.#hooks.now();
+    if (this.#socket === undefined) this.#forSocket.push(bytes);
+    else this.#writeToSocket(this.#socket, bytes);
+  }
+
+  #writeToSocket(socket: Socket, bytes: Uint8Array): void {
+    const count = bytes.length;
+    this.#bytesToSocket += count;
+    this.#hooks.onBytes('toSocket', count);
+    const room = socket.write(bytes, (error) => {
+      if (error) return;
+      this.#lastActivity = this.#hooks.now();
+      this.#stream?.consumed(count);
+    });
+    if (!room) this.#blockedAt ??= this.#hooks.now();
+  }
+
+  #onSocketDrain(): void {
+    if (this.#blockedAt === undefined) return;
+    this.#waitedForSocketMs += this.#hooks.now() - this.#blockedAt;
+    this.#blockedAt = undefined;
+  }
+
+  onFinished(): void {
+    this.#finForSocket = true;
+    if (this.#socket !== undefined) this.#endSocket(this.#socket);
+  }
+
+  #endSocket(socket: Socket): void {
+    socket.end(() => {
+      if (!socket.errored) this.#stream?.consumed(1);
+    });
+  }
+
+  // ---- the end ------------------------------------------------------------------------------------------
+
+  onClosed(): void {
+    this.#stream = undefined;
+    this.#finish(undefined);
+    // Both FINs are through; what was written is in the kernel.
+    this.#socket?.destroy();
+  }
+
+  onReset(event: StreamReset): void {
+    this.#stream = undefined;
+    if (event.beforeOpened && !this.#ended && this.#hooks.onRefused?.(event) === true) {
+      this.#socket?.pause();
+      this.#forStream = [...event.unacknowledged, ...this.#forStream];
+      return;
+    }
+    this.#fail(event.reason);
+  }
+
+  #fail(reason: RstReason): void {
+    if (this.#ended) return;
+    this.#stream?.reset(reason);
+    this.#stream = undefined;
+    this.#finish(reason);
+    this.#socket?.resetAndDestroy();
+    this.#forSocket = [];
+    this.#forStream = [];
+  }
+
+  #finish(reason: RstReason | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const now = this.#hooks.now();
+    if (this.#pausedAt !== undefined) this.#waitedForTunnelMs += now - this.#pausedAt;
+    if (this.#blockedAt !== undefined) this.#waitedForSocketMs += now - this.#blockedAt;
+    this.#hooks.onEnd({
+      reason,
+      bytesFromSocket: this.#bytesFromSocket,
+      bytesToSocket: this.#bytesToSocket,
+      waitedForSocketMs: this.#waitedForSocketMs,
+      waitedForTunnelMs: this.#waitedForTunnelMs,
+    });
+  }
+}

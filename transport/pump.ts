@@ -1,0 +1,241 @@
+/**
+ * The one pump (session ⇄ link): hands bytes to the session, its events to the owners of the streams, its messages to
+ * the link while that is writable, and keeps its timer.
+ */
+import { CloseCode, type Cid, type RstReason, type Session, type SessionEvent } from '../protocol/index.js';
+import { Alarm, type Clock } from './clock.js';
+import type { Link, LinkEnd } from './link.js';
+
+export type StreamReset = Extract<SessionEvent, { type: 'reset' }>;
+export type SessionEnd = Extract<SessionEvent, { type: 'ended' }>;
+export type StreamOffer = Extract<SessionEvent, { type: 'open' }>;
+
+/** Whoever holds the other end of a stream: a Pipe. After onReset or onClosed nothing is called any more. */
+export interface StreamOwner {
+  onOpened(): void;
+  onData(bytes: Uint8Array): void;
+  onFinished(): void;
+  onWritable(): void;
+  onReset(event: StreamReset): void;
+  onClosed(): void;
+}
+
+export interface PumpHandlers {
+  /** The peer opened a stream: answer with `accept` or `refuse`, now or later. */
+  onOpen(offer: StreamOffer): void;
+  onGoaway(code: number, graceMs: number): void;
+  onReauth(token: string): void;
+  onRoundTrip(ms: number): void;
+  /** The session is over; all its streams were reset. */
+  onEnded(end: SessionEnd): void;
+}
+
+const CODES = new Set<number>(Object.values(CloseCode));
+
+/** One stream of a pump, for its owner. */
+export class StreamHandle {
+  readonly #pump: Pump;
+  readonly cid: Cid;
+  constructor(pump: Pump, cid: Cid) {
+    this.#pump = pump;
+    this.cid = cid;
+  }
+  /** Bytes that may be written before the owner should pause. */
+  budget(): number {
+    return this.#pump.session.budget(this.cid);
+  }
+  /** Queues bytes and keeps the array. */
+  write(bytes: Uint8Array): void {
+    this.#pump.session.write(this.cid, bytes);
+    this.#pump.kick();
+  }
+  finish(): void {
+    this.#pump.session.finish(this.cid);
+    this.#pump.kick();
+  }
+  consumed(count: number): void {
+    this.#pump.session.consumed(this.cid, count, this.#pump.now());
+    this.#pump.kick();
+  }
+  /** Answers the peer's OPEN with OPENED. */
+  accept(): void {
+    this.#pump.session.accept(this.cid, this.#pump.now());
+    this.#pump.kick();
+  }
+  /** Ends the stream; its owner hears nothing more. */
+  reset(reason: RstReason): void {
+    this.#pump.forget(this.cid);
+    this.#pump.session.reset(this.cid, reason);
+    this.#pump.kick();
+  }
+}
+
+export class Pump {
+  readonly session: Session;
+  readonly #clock: Clock;
+  readonly #handlers: PumpHandlers;
+  readonly #link: Link;
+  readonly #owners = new Map<Cid, StreamOwner>();
+  readonly #alarm: Alarm;
+  #flushQueued = false;
+  readonly #flush = (): void => this.#onFlush();
+
+  /** @param rest bytes of the session that came behind the handshake. */
+  constructor(session: Session, link: Link, clock: Clock, handlers: PumpHandlers) {
+    this.session = session;
+    this.#link = link;
+    this.#clock = clock;
+    this.#handlers = handlers;
+    this.#alarm = new Alarm(clock, () => this.#onAlarm());
+  }
+
+  get streamCount(): number {
+    return this.session.streamCount;
+  }
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** The link's handlers, from the handshake's end on. */
+  onBytes(bytes: Uint8Array): void {
+    this.session.receive(bytes, this.#clock.now());
+    this.#giveEvents();
+    this.kick();
+  }
+  onMessageEnd(): void {
+    this.session.receiveMessageEnd();
+    this.#giveEvents();
+  }
+  onWritable(): void {
+    this.#onFlush();
+  }
+  onLinkEnd(end: LinkEnd): void {
+    const code = end.code as CloseCode;
+    if (CODES.has(code)) this.session.linkClosed(code, end.reason);
+    else this.session.linkLost(end.reason === '' ? `the connection broke (${end.code})` : end.reason);
+    this.#giveEvents();
+  }
+
+  /** Opens a stream for `owner`; a reason instead of a handle when it is refused here and now. */
+  open(connector: string, client: string, owner: StreamOwner): StreamHandle | RstReason {
+    const cid = this.session.open(connector, client, this.#clock.now());
+    if (typeof cid === 'string') return cid;
+    this.#owners.set(cid, owner);
+    this.kick();
+    return new StreamHandle(this, cid);
+  }
+
+  /** Takes an offered stream for `owner`, which accepts or resets it through the handle. */
+  adopt(cid: Cid, owner: StreamOwner): StreamHandle {
+    this.#owners.set(cid, owner);
+    return new StreamHandle(this, cid);
+  }
+
+  /** Refuses an offered stream that nobody adopted. */
+  refuse(cid: Cid, reason: RstReason): void {
+    this.session.reset(cid, reason);
+    this.kick();
+  }
+
+  /** The stream's events go nowhere from now on. */
+  forget(cid: Cid): void {
+    this.#owners.delete(cid);
+  }
+
+  drain(code: CloseCode, graceMs: number): void {
+    this.session.drain(code, graceMs);
+    this.kick();
+  }
+
+  reauthenticate(token: string): void {
+    this.session.reauthenticate(token);
+    this.kick();
+  }
+
+  /** Ends the session, and the link with `code`. */
+  close(code: CloseCode, message: string): void {
+    this.session.close(code, message);
+    this.#giveEvents();
+  }
+
+  /** Sends what is due soon: once per turn of the event loop, so that small frames share messages. */
+  kick(): void {
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    setImmediate(this.#flush);
+  }
+
+  #onFlush(): void {
+    this.#flushQueued = false;
+    while (this.#link.writable) {
+      const message = this.session.pollTransmit(this.#clock.now());
+      if (message === undefined) break;
+      this.#link.send(message);
+    }
+    this.#giveEvents();
+    this.#alarm.arm(this.session.nextDeadline());
+  }
+
+  #onAlarm(): void {
+    this.session.handleTimeout(this.#clock.now());
+    this.#giveEvents();
+    this.#onFlush();
+  }
+
+  #giveEvents(): void {
+    for (let event = this.session.pollEvent(); event; event = this.session.pollEvent()) this.#give(event);
+  }
+
+  #give(event: SessionEvent): void {
+    switch (event.type) {
+      case 'data':
+        this.#owners.get(event.cid)?.onData(event.bytes);
+        return;
+      case 'writable':
+        this.#owners.get(event.cid)?.onWritable();
+        return;
+      case 'open':
+        this.#handlers.onOpen(event);
+        return;
+      case 'opened':
+        this.#owners.get(event.cid)?.onOpened();
+        return;
+      case 'finished':
+        this.#owners.get(event.cid)?.onFinished();
+        return;
+      case 'reset':
+        this.#take(event.cid)?.onReset(event);
+        return;
+      case 'closed':
+        this.#take(event.cid)?.onClosed();
+        return;
+      case 'goaway':
+        this.#handlers.onGoaway(event.code, event.graceMs);
+        return;
+      case 'reauth':
+        this.#handlers.onReauth(event.token);
+        return;
+      case 'roundTrip':
+        this.#handlers.onRoundTrip(event.ms);
+        return;
+      case 'linkDead':
+        this.#link.terminate();
+        return;
+      case 'ended':
+        this.#onEnded(event);
+        return;
+    }
+  }
+
+  #take(cid: Cid): StreamOwner | undefined {
+    const owner = this.#owners.get(cid);
+    this.#owners.delete(cid);
+    return owner;
+  }
+
+  #onEnded(end: SessionEnd): void {
+    this.#alarm.stop();
+    if (end.by === 'us') this.#link.close(end.code, end.message);
+    this.#handlers.onEnded(end);
+  }
+}
