@@ -26,6 +26,8 @@ type Claims = Readonly<Record<string, unknown>>;
 
 const AGENT_ID = /^[\x21-\x7e]{1,128}$/;
 const CONNECTOR = new RegExp(`^[A-Za-z0-9._-]{1,${MAX_CONNECTOR_BYTES}}$`);
+/** The end of the year 9999. Beyond it lie the Infinity that JSON makes of 1e999, and issuers that count milliseconds. */
+const MAX_EXP_SEC = 253_402_300_799;
 const MAX_TOKEN_ID_CHARS = 256;
 
 /**
@@ -65,8 +67,7 @@ function parseClaims(payload: Uint8Array): Claims {
 /** @returns the moment from which the token is refused, in ms since the epoch. */
 function checkTimes(claims: Claims, skewMs: number, nowMs: number): number {
   const exp = own(claims, 'exp');
-  // JSON turns 1e999 into Infinity, and a token must not live for ever.
-  if (typeof exp !== 'number' || Math.abs(exp * 1000) > Number.MAX_SAFE_INTEGER) {
+  if (typeof exp !== 'number' || Math.abs(exp) > MAX_EXP_SEC) {
     throw new AuthError('no_exp', `exp must be a number of seconds since 1970; it is ${quoteTime(exp)}`);
   }
   const expiresAtMs = exp * 1000 + skewMs;
@@ -93,7 +94,7 @@ function checkTimes(claims: Claims, skewMs: number, nowMs: number): number {
 }
 
 function quoteTime(value: unknown): string {
-  return typeof value === 'number' ? 'too far away' : quote(value);
+  return typeof value === 'number' ? 'beyond the year 9999 (in milliseconds?)' : quote(value);
 }
 
 function checkIssuer(claims: Claims, issuer: string | undefined): void {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { PdpConfig } from '../../config/types.js';
 import { fetchText } from './http-json.js';
 import type { Fetch } from './http-json.js';
@@ -67,6 +68,8 @@ export function createPdp(config: PdpConfig, deps: PdpDeps): Pdp {
   const url = parsePdpUrl(config.url);
   const now = deps.now ?? (() => performance.now());
   const closing = new AbortController();
+  // One listener for each request under way: Node would warn of a leak at the eleventh.
+  setMaxListeners(MAX_CONCURRENT_REQUESTS, closing.signal);
   const cache = new TtlCache<boolean>(MAX_CACHED_DECISIONS, config.cacheTtlSec * 1000);
   const underWay = new Map<string, Promise<Answer>>();
 
