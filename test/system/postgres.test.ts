@@ -1,0 +1,4 @@
+import { startRelay } from '../support/relay.js';
+import { postgresThrough } from './paths/postgres.js';
+
+postgresThrough('through hub and agent', startRelay);
