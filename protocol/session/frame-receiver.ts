@@ -1,7 +1,7 @@
 /** What each frame means in an established session (wire-protocol.md §4): faults of a stream end it, faults of the session are thrown. */
 import { SessionError, StreamError } from '../errors.js';
 import { Stream } from '../stream/stream.js';
-import type { StreamTable } from '../stream/stream-table.js';
+import type { Role, StreamTable } from '../stream/stream-table.js';
 import { writeU64 } from '../wire/bytes.js';
 import { CloseCode, FrameType, type RstReason } from '../wire/constants.js';
 import type { Cid, CreditFrame, DataFrame, Frame, OpenFrame } from '../wire/frame.js';
@@ -26,6 +26,7 @@ export interface ReceiverParts {
 }
 
 export interface ReceiverOptions {
+  readonly role: Role;
   readonly local: PeerLimits;
   readonly peer: PeerLimits;
   readonly acceptsOpens: boolean;
@@ -38,14 +39,15 @@ const SAMPLE_WEIGHT = 1 / 8;
 /** Frames without effect: a burst as large as thousands of streams reset in full flight, and a steady rate above any honest one. */
 const IDLE_FRAME_BURST = 200_000;
 const IDLE_FRAMES_PER_SECOND = 20_000;
-const PING_BURST = 200;
-const PINGS_PER_SECOND = 20;
+/** Frames that ask for work whatever state we are in: PING, GOAWAY, REAUTH. */
+const REQUEST_BURST = 200;
+const REQUESTS_PER_SECOND = 20;
 
 export class FrameReceiver {
   readonly #parts: ReceiverParts;
   readonly #options: ReceiverOptions;
   readonly #idleFrames: TokenBucket;
-  readonly #pings: TokenBucket;
+  readonly #requests: TokenBucket;
   #pingNumber = 0;
   #pingSentAt: number | undefined;
   #roundTripMs = FIRST_ROUND_TRIP_MS;
@@ -56,7 +58,7 @@ export class FrameReceiver {
     this.#parts = parts;
     this.#options = options;
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, now);
-    this.#pings = new TokenBucket(PING_BURST, PINGS_PER_SECOND, now);
+    this.#requests = new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, now);
   }
 
   get roundTripMs(): number {
@@ -90,16 +92,19 @@ export class FrameReceiver {
       case FrameType.Rst:
         return this.#onStream(frame.cid, now, (stream) => this.#onRst(stream, frame.reason));
       case FrameType.Ping:
-        if (!this.#pings.take(now)) throw new SessionError(CloseCode.Flooding, 'too many PINGs');
+        this.#countRequest(now);
         this.#parts.outbox.add({ type: FrameType.Pong, nonce: frame.nonce });
         return;
       case FrameType.Pong:
         return this.#onPong(frame.nonce, now);
       case FrameType.Goaway:
+        this.#countRequest(now);
         this.#peerDraining = true;
         this.#parts.emit({ type: 'goaway', code: frame.code, graceMs: frame.graceMs });
         return;
       case FrameType.Reauth:
+        if (this.#options.role === 'agent') throw new SessionError(CloseCode.Protocol, 'REAUTH from the hub');
+        this.#countRequest(now);
         this.#parts.emit({ type: 'reauth', token: frame.token });
         return;
       case FrameType.Hello:
@@ -124,6 +129,10 @@ export class FrameReceiver {
       if (!(error instanceof StreamError)) throw error;
       this.#parts.resetStream(stream, error.reason, 'session');
     }
+  }
+
+  #countRequest(now: number): void {
+    if (!this.#requests.take(now)) throw new SessionError(CloseCode.Flooding, 'too many PINGs or the like');
   }
 
   #countIdle(now: number): void {

@@ -44,6 +44,8 @@ const CREDIT_DELAY_MS = 20;
 /** Control frames that may wait for the link: more means that the peer asks and does not read. */
 const CONTROL_PER_STREAM = 4;
 const CONTROL_SPARE = 4096;
+/** From this share of them on no stream is opened, so that our own opens never count as the peer's flooding. */
+const CONTROL_SHARE_FOR_OPENS = 0.5;
 
 export class Session {
   readonly counters: SessionCounters = {
@@ -62,6 +64,7 @@ export class Session {
   readonly #receiver: FrameReceiver;
   readonly #decoder: Decoder;
   readonly #liveness: Liveness;
+  readonly #mostControl: number;
   #events: SessionEvent[] = [];
   #eventsRead = 0;
   #delayedCredits: Stream[] = [];
@@ -101,6 +104,7 @@ export class Session {
       options,
       now,
     );
+    this.#mostControl = CONTROL_SPARE + CONTROL_PER_STREAM * options.local.maxStreams;
     this.#receiver.ping(now);
   }
 
@@ -113,7 +117,7 @@ export class Session {
   get ended(): boolean {
     return this.#ended;
   }
-  /** True once a GOAWAY was sent or received, or our cids run out: open no more streams here. */
+  /** True once a GOAWAY was sent or received: open no more streams here. */
   get draining(): boolean {
     return this.#draining || this.#receiver.peerDraining;
   }
@@ -138,8 +142,7 @@ export class Session {
         this.#receiver.frame(frame, now);
         return true;
       });
-      const most = CONTROL_SPARE + CONTROL_PER_STREAM * this.#options.local.maxStreams;
-      if (this.#outbox.waiting > most) {
+      if (this.#outbox.waiting > this.#mostControl) {
         throw new SessionError(
           CloseCode.Flooding,
           `${this.#outbox.waiting} answers wait for a peer that does not read`,
@@ -180,6 +183,7 @@ export class Session {
     if (this.#ended || this.draining) return 'draining';
     const most = Math.min(this.#options.local.maxStreams, this.#options.peer.maxStreams);
     if (this.#streams.size >= most || this.#memory.exhausted) return 'limit';
+    if (this.#outbox.waiting > this.#mostControl * CONTROL_SHARE_FOR_OPENS) return 'limit';
     const cid = this.#streams.takeOwn();
     if (cid === undefined) return 'draining';
     const window = this.#openWindow();
@@ -200,7 +204,11 @@ export class Session {
   /** Bytes that the owner may write before it should pause; at or below 0: wait for `writable`. */
   budget(cid: Cid): number {
     const stream = this.#streams.get(cid);
-    return stream === undefined ? 0 : this.#roomOf(stream);
+    if (stream === undefined) return 0;
+    const room = this.#roomOf(stream);
+    // Whoever learns here that there is none waits for `writable`, also when nothing was written before.
+    if (room <= 0) stream.ownerPaused = true;
+    return room;
   }
 
   #roomOf(stream: Stream): number {
@@ -224,7 +232,9 @@ export class Session {
   /** Ends our direction behind everything written. Ignored when it has ended. */
   finish(cid: Cid): void {
     const stream = this.#streams.get(cid);
-    if (stream?.trySend('finish')) this.#scheduler.activate(stream);
+    if (stream === undefined) return;
+    if (!stream.tryOpen('write')) throw new Error(`finish on stream ${cid}, which is not accepted`);
+    if (stream.trySend('finish')) this.#scheduler.activate(stream);
   }
 
   /** Ends the stream at once, both directions, and answers an `open` event with a refusal. No event follows. */

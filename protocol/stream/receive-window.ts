@@ -7,7 +7,7 @@ import { CloseCode } from '../wire/constants.js';
 
 /** Window under memory pressure, in bytes: enough to go on, too little to hurt. */
 const PRESSED_WINDOW_BYTES = 16_384;
-/** A grant this fraction of the window ahead is worth a frame at once. */
+/** Progress of this fraction of what was granted is worth a frame at once. */
 const GRANT_FRACTION = 4;
 /** The window is the bottleneck when all of it was consumed within this many round trips. */
 const GROW_WITHIN_ROUND_TRIPS = 3;
@@ -88,11 +88,14 @@ export class ReceiveWindow {
     return this.#consumed > this.#granted;
   }
 
-  /** True when the peer should hear of progress at once: a quarter of the window, or the FIN took effect. */
+  /**
+   * True when the peer should hear of progress at once: a quarter of its credit, or the FIN took effect.
+   * Of its credit, not of the window: under memory pressure the grants are smaller than the window.
+   */
   get urgent(): boolean {
     return this.drained
       ? this.unannounced
-      : this.#consumed - this.#granted >= Math.max(1, this.#window / GRANT_FRACTION);
+      : this.#consumed - this.#granted >= Math.max(1, (this.#limit - this.#granted) / GRANT_FRACTION);
   }
 
   /**

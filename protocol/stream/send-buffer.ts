@@ -50,20 +50,25 @@ export class SendBuffer {
    * Usually a view of what was written; small neighbours are joined into a new array.
    */
   take(most: number): Uint8Array {
-    const first = this.#chunks[this.#cursor];
-    if (first === undefined) return new Uint8Array(0);
+    const first = this.#chunk(this.#cursor);
+    if (first.length === 0) return first;
     const left = first.length - this.#cursorOffset;
     if (left >= JOIN_BELOW_BYTES || left >= most || left === this.unsent) {
       return this.#advance(first, Math.min(left, most));
     }
     const joined = new Uint8Array(Math.min(most, this.unsent, JOINED_BYTES));
     for (let filled = 0; filled < joined.length;) {
-      const chunk = this.#chunks[this.#cursor] ?? joined;
+      const chunk = this.#chunk(this.#cursor);
       const piece = this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, joined.length - filled));
       joined.set(piece, filled);
       filled += piece.length;
     }
     return joined;
+  }
+
+  /** Empty behind the last one; no chunk in the list is. */
+  #chunk(index: number): Uint8Array {
+    return this.#chunks[index] ?? EMPTY;
   }
 
   #advance(chunk: Uint8Array, count: number): Uint8Array {
@@ -82,7 +87,7 @@ export class SendBuffer {
     const freed = offset - this.#acknowledged;
     let left = freed;
     while (left > 0) {
-      const rest = (this.#chunks[this.#head]?.length ?? 0) - this.#headOffset;
+      const rest = this.#chunk(this.#head).length - this.#headOffset;
       if (left < rest) {
         this.#headOffset += left;
         break;
@@ -110,7 +115,7 @@ export class SendBuffer {
     this.#cursorOffset = this.#headOffset;
     this.#sent = this.#acknowledged;
     while (this.#sent < offset) {
-      const chunk = this.#chunks[this.#cursor] ?? EMPTY;
+      const chunk = this.#chunk(this.#cursor);
       this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, offset - this.#sent));
     }
     return replayed;

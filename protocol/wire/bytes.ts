@@ -2,16 +2,21 @@
 
 const TWO_32 = 0x1_0000_0000;
 
+/** Like the other readers, takes a missing byte as 0: callers have checked the length. */
+export function readU8(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
+}
+
 export function readU16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  return (readU8(bytes, at) << 8) | readU8(bytes, at + 1);
 }
 
 export function readU24(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+  return (readU8(bytes, at) << 16) | (readU8(bytes, at + 1) << 8) | readU8(bytes, at + 2);
 }
 
 export function readU32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) * 0x1_00_00_00 + readU24(bytes, at + 1)) >>> 0;
+  return (readU8(bytes, at) * 0x1_00_00_00 + readU24(bytes, at + 1)) >>> 0;
 }
 
 /** Reads a u64; the result is above Number.MAX_SAFE_INTEGER when the value does not fit: callers refuse that. */
@@ -68,12 +73,12 @@ const SMALLEST = { 1: 0, 2: 0x80, 3: 0x800, 4: 0x10000 } as const;
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   const parts: string[] = [];
   for (let at = 0; at < bytes.length;) {
-    const first = bytes[at] ?? 0;
+    const first = readU8(bytes, at);
     const size = first < 0x80 ? 1 : first >> 5 === 6 ? 2 : first >> 4 === 14 ? 3 : first >> 3 === 30 ? 4 : 0;
     if (size === 0 || at + size > bytes.length) return undefined;
     let code = size === 1 ? first : first & (0x7f >> size);
     for (let next = at + 1; next < at + size; next++) {
-      const byte = bytes[next] ?? 0;
+      const byte = readU8(bytes, next);
       if (byte >> 6 !== 2) return undefined;
       code = (code << 6) | (byte & 0x3f);
     }

@@ -1,6 +1,6 @@
 /** The body of one complete frame, other than DATA, to a Frame (wire-protocol.md §4). */
 import { SessionError } from '../errors.js';
-import { decodeUtf8, readU16, readU32, readU64 } from './bytes.js';
+import { decodeUtf8, readU8, readU16, readU32, readU64 } from './bytes.js';
 import {
   CloseCode,
   FrameType,
@@ -13,9 +13,12 @@ import { SYNC_CLOSED, SYNC_OPENED } from './encode.js';
 import type { Frame, OpenFrame } from './frame.js';
 import { isConnectorName, parseHello, parseHelloAck } from './hello.js';
 
+/** DATA has no body as the others have one: its payload is handed on in the pieces in which it arrives. */
+export type BodyType = Exclude<FrameType, typeof FrameType.Data>;
+
 /** A frame's header, checked against the table of lengths and flags before its body is looked at. */
-export interface Header {
-  readonly type: FrameType;
+export interface Header<Type extends FrameType = FrameType> {
+  readonly type: Type;
   readonly flags: number;
   readonly cid: number;
   /** Bytes of the body. */
@@ -28,7 +31,7 @@ export function protocolFault(what: string): never {
 }
 
 /** Reads an absolute offset; above 2^53 - 1 it is refused (§2.4). */
-export function readOffset(body: Uint8Array, at: number): number {
+function readOffset(body: Uint8Array, at: number): number {
   const value = readU64(body, at);
   if (value > MAX_OFFSET) protocolFault('an offset is above 2^53 - 1');
   return value;
@@ -43,8 +46,8 @@ function readReason(code: number): RstReason {
 }
 
 function decodeOpen(cid: number, body: Uint8Array): OpenFrame {
-  const nameEnd = 9 + (body[8] ?? 0);
-  const addressEnd = nameEnd + 1 + (body[nameEnd] ?? 0);
+  const nameEnd = 9 + readU8(body, 8);
+  const addressEnd = nameEnd + 1 + readU8(body, nameEnd);
   if (nameEnd >= body.length || addressEnd !== body.length)
     protocolFault('the lengths in OPEN do not add up');
   const connector = readText(body.subarray(9, nameEnd));
@@ -55,7 +58,7 @@ function decodeOpen(cid: number, body: Uint8Array): OpenFrame {
 }
 
 /** Decodes the body of any frame but DATA. Throws SessionError 4400. */
-export function decodeBody(header: Header, body: Uint8Array): Frame {
+export function decodeBody(header: Header<BodyType>, body: Uint8Array): Frame {
   const { type, cid, flags } = header;
   switch (type) {
     case FrameType.Hello:
@@ -66,14 +69,12 @@ export function decodeBody(header: Header, body: Uint8Array): Frame {
       return decodeOpen(cid, body);
     case FrameType.Opened:
       return { type, cid, window: readOffset(body, 0) };
-    case FrameType.Data:
-      return { type, cid, seq: readOffset(body, 0), payload: body.slice(8) };
     case FrameType.Fin:
       return { type, cid, seq: readOffset(body, 0) };
     case FrameType.Credit:
       return { type, cid, consumed: readOffset(body, 0), limit: readOffset(body, 8) };
     case FrameType.Rst:
-      return { type, cid, reason: readReason(body[0] ?? 0) };
+      return { type, cid, reason: readReason(readU8(body, 0)) };
     case FrameType.Ping:
     case FrameType.Pong:
       return { type, nonce: body.slice() };
@@ -89,7 +90,7 @@ export function decodeBody(header: Header, body: Uint8Array): Frame {
         cid,
         opened: (flags & SYNC_OPENED) !== 0,
         closed: (flags & SYNC_CLOSED) !== 0,
-        reason: body[0] === 0 ? undefined : readReason(body[0] ?? 0),
+        reason: body[0] === 0 ? undefined : readReason(readU8(body, 0)),
         received: readOffset(body, 1),
         consumed: readOffset(body, 9),
         limit: readOffset(body, 17),

@@ -2,7 +2,7 @@
  * Bytes to frames, as they come: any split of the input gives the same frames, except that a DATA payload is
  * handed on in the pieces in which it arrived. Nothing is allocated before the header has been checked.
  */
-import { readU24, readU32, readU64 } from './bytes.js';
+import { readU8, readU24, readU32, readU64 } from './bytes.js';
 import {
   FrameType,
   HEADER_BYTES,
@@ -13,7 +13,7 @@ import {
   MAX_HELLO_BYTES,
   MAX_OFFSET,
 } from './constants.js';
-import { decodeBody, protocolFault, type Header } from './decode-body.js';
+import { decodeBody, protocolFault, type BodyType, type Header } from './decode-body.js';
 import type { Frame } from './frame.js';
 
 /**
@@ -54,10 +54,13 @@ const SHAPES: Record<FrameType, Shape> = {
   [FrameType.Sync]: shape(25, 25, 'either', 0x03),
 };
 
+type DataHeader = Header<typeof FrameType.Data>;
+type CheckedHeader = DataHeader | Header<BodyType>;
+
 /** Bytes that have to be there before a frame can go on: the header, and for DATA its seq too. */
 const PREFIX_BYTES = HEADER_BYTES + 8;
 
-function checkHeader(header: Header, maxPayload: number): void {
+function checkHeader(header: Header, maxPayload: number): CheckedHeader {
   const { type, flags, cid, length } = header;
   const rules = (SHAPES as Record<number, Shape | undefined>)[type];
   if (rules === undefined) protocolFault(`frame type ${type} is unknown`);
@@ -67,6 +70,7 @@ function checkHeader(header: Header, maxPayload: number): void {
   if (rules.scope !== 'either' && (cid === 0) !== (rules.scope === 'session')) {
     protocolFault(`frame type ${type} cannot have cid ${cid}`);
   }
+  return header;
 }
 
 export class Decoder {
@@ -74,12 +78,13 @@ export class Decoder {
   /** Header bytes (and the seq of DATA) that came in pieces. */
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixBytes = 0;
-  #header: Header | undefined;
+  #header: CheckedHeader | undefined;
   /** Body of the frame under way, when it did not arrive in one piece; never for DATA. */
   #body: Uint8Array | undefined;
   #bodyBytes = 0;
+  /** The DATA under way: its cid, the offset of its next byte, and how many have not arrived. */
+  #cid = 0;
   #seq = 0;
-  /** Bytes of the DATA payload under way that have not arrived. */
   #payloadLeft = 0;
 
   /** @param maxPayload largest DATA payload to accept, in bytes. */
@@ -129,19 +134,19 @@ export class Decoder {
     if (this.#prefixBytes < HEADER_BYTES) return taken;
     const header: Header = {
       length: readU24(this.#prefix, 0),
-      type: (this.#prefix[3] ?? 0) as FrameType,
-      flags: this.#prefix[4] ?? 0,
+      type: readU8(this.#prefix, 3) as FrameType,
+      flags: readU8(this.#prefix, 4),
       cid: readU32(this.#prefix, 5),
     };
-    checkHeader(header, this.#maxPayload);
-    this.#header = header;
+    this.#header = checkHeader(header, this.#maxPayload);
     return taken;
   }
 
-  #takeSeq(header: Header, bytes: Uint8Array, at: number): number {
+  #takeSeq(header: DataHeader, bytes: Uint8Array, at: number): number {
     const taken = this.#fillPrefix(bytes, at, PREFIX_BYTES);
     if (this.#prefixBytes < PREFIX_BYTES) return taken;
     const payloadBytes = header.length - 8;
+    this.#cid = header.cid;
     this.#seq = readU64(this.#prefix, HEADER_BYTES);
     // The offset behind the last byte has to be representable too.
     if (this.#seq > MAX_OFFSET - payloadBytes) protocolFault('an offset is above 2^53 - 1');
@@ -150,12 +155,11 @@ export class Decoder {
   }
 
   #givePayload(piece: Uint8Array, sink: FrameSink): boolean {
-    const cid = this.#header?.cid ?? 0;
     const seq = this.#seq;
     this.#seq += piece.length;
     this.#payloadLeft -= piece.length;
     if (this.#payloadLeft === 0) this.#reset();
-    return sink({ type: FrameType.Data, cid, seq, payload: piece });
+    return sink({ type: FrameType.Data, cid: this.#cid, seq, payload: piece });
   }
 
   #takeBody(header: Header, bytes: Uint8Array, at: number): { whole: Uint8Array | undefined; next: number } {
@@ -171,7 +175,7 @@ export class Decoder {
     return { whole, next: at + piece.length };
   }
 
-  #giveFrame(header: Header, body: Uint8Array, sink: FrameSink): boolean {
+  #giveFrame(header: Header<BodyType>, body: Uint8Array, sink: FrameSink): boolean {
     this.#reset();
     return sink(decodeBody(header, body));
   }
