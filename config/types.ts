@@ -111,7 +111,8 @@ export interface AgentTunnelConfig {
   readonly agentId: string;
   /** What HELLO offers; each has an entry in targets. */
   readonly exportedConnectors: readonly string[];
-  readonly tokenFile: string | undefined;
+  /** Read at every connect and watched. */
+  readonly tokenFile: string;
   readonly caFile: string | undefined;
   readonly certFile: string | undefined;
   readonly keyFile: string | undefined;

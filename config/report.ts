@@ -1,0 +1,85 @@
+/** Collects what is wrong with one configuration and finds the place of each finding. */
+
+import { ConfigError, ENVIRONMENT, type ConfigIssue } from './issue.js';
+import { formatPath, type KeyPath } from './text.js';
+import type { YamlSource } from './yaml.js';
+
+export class Report {
+  readonly #file: string | undefined;
+  readonly #yaml: YamlSource | undefined;
+  readonly #errors: ConfigIssue[] = [];
+  readonly #warnings: ConfigIssue[] = [];
+  /** Key paths whose value an environment variable gave. */
+  readonly #origins = new Map<string, string>();
+  readonly #faulty = new Set<string>();
+
+  /** @param yaml undefined when the environment is all there is. */
+  constructor(file: string | undefined, yaml: YamlSource | undefined) {
+    this.#file = file;
+    this.#yaml = yaml;
+  }
+
+  /** Remembers that findings about this path are about the variable. */
+  cameFrom(path: KeyPath, variable: string): void {
+    this.#origins.set(JSON.stringify(path), variable);
+  }
+
+  /** The variable that gave this value, or the list or mapping around it. */
+  originOf(path: KeyPath): string | undefined {
+    for (let length = path.length; length > 0; length--) {
+      const variable = this.#origins.get(JSON.stringify(path.slice(0, length)));
+      if (variable !== undefined) return variable;
+    }
+    return undefined;
+  }
+
+  error(path: KeyPath, message: string, hint: string, part: 'key' | 'value' = 'value'): void {
+    this.#faulty.add(JSON.stringify(path));
+    this.#errors.push({ ...this.#place(path, part), message, hint });
+  }
+
+  /** Whether an error about exactly this path was reported: its value is not there, but it is not missing. */
+  isFaulty(path: KeyPath): boolean {
+    return this.#faulty.has(JSON.stringify(path));
+  }
+
+  warn(path: KeyPath, message: string, hint: string, part: 'key' | 'value' = 'value'): void {
+    this.#warnings.push({ ...this.#place(path, part), message, hint });
+  }
+
+  variableError(variable: string, message: string, hint: string): void {
+    this.#errors.push({ ...variablePlace(variable), message, hint });
+  }
+
+  variableWarning(variable: string, message: string, hint: string): void {
+    this.#warnings.push({ ...variablePlace(variable), message, hint });
+  }
+
+  /**
+   * The warnings in the order of the file.
+   * @throws ConfigError with every error reported
+   */
+  finish(): readonly ConfigIssue[] {
+    if (this.#errors.length > 0) throw new ConfigError(inFileOrder(this.#errors));
+    return inFileOrder(this.#warnings);
+  }
+
+  #place(path: KeyPath, part: 'key' | 'value'): Omit<ConfigIssue, 'message' | 'hint'> {
+    const variable = this.originOf(path);
+    if (variable !== undefined) return variablePlace(variable);
+    if (this.#yaml === undefined) return variablePlace(formatPath(path));
+    const { line, column } = this.#yaml.position(path, part);
+    return { file: this.#file ?? ENVIRONMENT, line, column, path: formatPath(path) };
+  }
+}
+
+function variablePlace(variable: string): Omit<ConfigIssue, 'message' | 'hint'> {
+  return { file: ENVIRONMENT, line: undefined, column: undefined, path: variable };
+}
+
+function inFileOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
+  return issues.toSorted(
+    (left, right) =>
+      (left.line ?? Infinity) - (right.line ?? Infinity) || (left.column ?? 0) - (right.column ?? 0) || 0,
+  );
+}
