@@ -114,7 +114,15 @@ export type AuthFailureReason = (typeof AUTH_FAILURE_REASONS)[number];
 export const JWKS_FETCH_RESULTS = ['success', 'failure'] as const;
 export type JwksFetchResult = (typeof JWKS_FETCH_RESULTS)[number];
 
-export const PDP_RESULTS = ['permit', 'deny', 'error'] as const;
+/** The words of `hub/auth`: who decided, and whether the answer was fresh. */
+export const PDP_RESULTS = [
+  'allow',
+  'deny',
+  'cached_allow',
+  'cached_deny',
+  'error_allow',
+  'error_deny',
+] as const;
 export type PdpResult = (typeof PDP_RESULTS)[number];
 
 export const RELOAD_RESULTS = ['success', 'failure'] as const;

@@ -2,9 +2,10 @@
  * The one pump (session ⇄ link): hands bytes to the session, its events to the owners of the streams, its messages to
  * the link while that is writable, and keeps its timer.
  */
-import { CloseCode, type Cid, type RstReason, type Session, type SessionEvent } from '../protocol/index.js';
+import type { CloseCode, Cid, RstReason, Session, SessionEvent } from '../protocol/index.js';
 import { Alarm, type Clock } from './clock.js';
-import type { Link, LinkEnd } from './link.js';
+import { isProtocolCode } from './handshake-link.js';
+import type { Link, LinkEnd, LinkHandlers } from './link.js';
 
 export type StreamReset = Extract<SessionEvent, { type: 'reset' }>;
 export type SessionEnd = Extract<SessionEvent, { type: 'ended' }>;
@@ -29,8 +30,6 @@ export interface PumpHandlers {
   /** The session is over; all its streams were reset. */
   onEnded(end: SessionEnd): void;
 }
-
-const CODES = new Set<number>(Object.values(CloseCode));
 
 /** One stream of a pump, for its owner. */
 export class StreamHandle {
@@ -70,7 +69,7 @@ export class StreamHandle {
   }
 }
 
-export class Pump {
+export class Pump implements LinkHandlers {
   readonly session: Session;
   readonly #clock: Clock;
   readonly #handlers: PumpHandlers;
@@ -80,7 +79,6 @@ export class Pump {
   #flushQueued = false;
   readonly #flush = (): void => this.#onFlush();
 
-  /** @param rest bytes of the session that came behind the handshake. */
   constructor(session: Session, link: Link, clock: Clock, handlers: PumpHandlers) {
     this.session = session;
     this.#link = link;
@@ -109,9 +107,8 @@ export class Pump {
   onWritable(): void {
     this.#onFlush();
   }
-  onLinkEnd(end: LinkEnd): void {
-    const code = end.code as CloseCode;
-    if (CODES.has(code)) this.session.linkClosed(code, end.reason);
+  onEnd(end: LinkEnd): void {
+    if (isProtocolCode(end.code)) this.session.linkClosed(end.code, end.reason);
     else this.session.linkLost(end.reason === '' ? `the connection broke (${end.code})` : end.reason);
     this.#giveEvents();
   }

@@ -169,7 +169,7 @@ export class FrameReceiver {
 
   #onData(stream: Stream, frame: DataFrame): void {
     stream.onData(frame.seq, frame.payload.length);
-    this.#parts.memory.add(frame.payload.length);
+    this.#parts.memory.addReceive(frame.payload.length);
     this.#parts.emit({ type: 'data', cid: frame.cid, bytes: frame.payload });
   }
 
@@ -177,7 +177,7 @@ export class FrameReceiver {
     stream.onFin(seq);
     this.#parts.counters.finReceived++;
     // Its offset is held until it is consumed, like a byte.
-    this.#parts.memory.add(1);
+    this.#parts.memory.addReceive(1);
     this.#parts.emit({ type: 'finished', cid: stream.cid });
   }
 
@@ -185,7 +185,7 @@ export class FrameReceiver {
     const before = stream.peerLimit;
     const sendState = stream.sendState;
     const freed = stream.onCredit(consumed, limit);
-    this.#parts.memory.add(-freed);
+    this.#parts.memory.addSend(-freed);
     if (freed === 0 && stream.peerLimit === before && stream.sendState === sendState) this.#countIdle(now);
     this.#parts.scheduler.activate(stream);
     this.#parts.roomMade(stream);

@@ -114,6 +114,10 @@ export class Session {
   get heldBytes(): number {
     return this.#memory.heldBytes;
   }
+  /** Bytes in memory by direction. */
+  get held(): { readonly send: number; readonly receive: number } {
+    return { send: this.#memory.sendBytes, receive: this.#memory.receiveBytes };
+  }
   get ended(): boolean {
     return this.#ended;
   }
@@ -224,7 +228,7 @@ export class Session {
       throw new Error(`write on stream ${cid}, which is ${stream.openState} and ${stream.sendState}`);
     }
     stream.buffer.write(bytes);
-    this.#memory.add(bytes.length);
+    this.#memory.addSend(bytes.length);
     if (this.#roomOf(stream) <= 0) stream.ownerPaused = true;
     this.#scheduler.activate(stream);
   }
@@ -251,7 +255,7 @@ export class Session {
     if (stream === undefined || count === 0) return;
     stream.receive.consume(count);
     if (stream.receive.drained) stream.tryReceive('drained');
-    this.#memory.add(-count);
+    this.#memory.addReceive(-count);
     if (stream.receive.urgent) this.#outbox.addCredit(stream);
     else if (!stream.creditQueued && !stream.creditDelayed) {
       stream.creditDelayed = true;
@@ -356,7 +360,6 @@ export class Session {
   /** Takes the stream out when both directions are done. */
   #settle(stream: Stream): void {
     if (!stream.complete || !this.#streams.remove(stream.cid)) return;
-    this.#memory.add(-stream.held);
     this.#events.push({ type: 'closed', cid: stream.cid });
   }
 
@@ -375,7 +378,8 @@ export class Session {
 
   #forget(stream: Stream): readonly Uint8Array[] {
     this.#streams.remove(stream.cid);
-    this.#memory.add(-stream.held);
+    this.#memory.addSend(-stream.buffer.held);
+    this.#memory.addReceive(-stream.receive.held);
     stream.trySend('reset');
     stream.tryReceive('reset');
     return stream.buffer.drain();

@@ -59,10 +59,6 @@ export class Stream {
     this.receive = new ReceiveWindow(options.window, now);
   }
 
-  /** Bytes in memory for this stream, both directions. */
-  get held(): number {
-    return this.buffer.held + this.receive.held;
-  }
   /** Both directions finished and took effect. */
   get complete(): boolean {
     return this.sendState === 'done' && this.receiveState === 'done' && !this.receive.unannounced;

@@ -1,0 +1,353 @@
+/** The hub: puts its parts together, starts them in order, reloads, drains and stops. */
+import { randomBytes } from 'node:crypto';
+import type { HostPort, HubConfig, ListenerConfig } from '../config/types.js';
+import type { Logger } from '../observability/log.js';
+import type { Metrics } from '../observability/metrics.js';
+import { startStatusServer, type StatusServer } from '../observability/status-server.js';
+import { CloseCode, type ProcessBudget } from '../protocol/index.js';
+import { systemClock, type Clock } from '../transport/clock.js';
+import { createPdp, type Pdp } from './auth/pdp.js';
+import { createTokenVerifier, type TokenVerifier } from './auth/verify.js';
+import { ListenerSet } from './listener-set.js';
+import type { ListenerHooks } from './listeners/listener.js';
+import { Relays } from './relay/relays.js';
+import { planReload } from './routing/plan-reload.js';
+import { AgentWaitingRoom } from './routing/wait-for-agent.js';
+import { hubRoutes } from './status-routes.js';
+import { acceptTunnel } from './tunnels/accept-tunnel.js';
+import { TunnelEndpoint } from './tunnels/endpoint.js';
+import { TunnelRegistry } from './tunnels/registry.js';
+
+export interface HubDeps {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Version of the product, for HELLO_ACK and the log. */
+  readonly version: string;
+  readonly clock?: Clock;
+}
+
+export interface ReloadResult {
+  /** YAML keys that changed and count only after a restart. */
+  readonly restartRequired: readonly string[];
+}
+
+/** How often idle streams and expired tokens are looked for. */
+const SWEEP_MS = 1000;
+/** How long agents and clients get to take note of the end. */
+const CLOSE_MS = 500;
+
+export class Hub {
+  readonly #deps: HubDeps;
+  readonly #clock: Clock;
+  readonly #hubId = randomBytes(8).toString('hex');
+  readonly #registry = new TunnelRegistry();
+  readonly #relays: Relays;
+  readonly #waitingRoom: AgentWaitingRoom;
+  readonly #listeners: ListenerSet;
+  readonly #processBudget: ProcessBudget;
+  readonly #endpoint: TunnelEndpoint;
+  #config: HubConfig;
+  #verifier: TokenVerifier;
+  #pdp: Pdp;
+  #status: StatusServer | undefined;
+  #tunnelPort = 0;
+  #turn = 0;
+  #state: 'starting' | 'ready' | 'draining' = 'starting';
+  #cancelSweep: (() => void) | undefined;
+  #stopping: Promise<void> | undefined;
+  #hurry: (() => void) | undefined;
+
+  /** @throws Error when a file that the configuration names cannot be used */
+  constructor(config: HubConfig, deps: HubDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#clock = deps.clock ?? systemClock;
+    this.#processBudget = { heldBytes: 0, limitBytes: config.limits.processBufferBytes };
+    this.#verifier = this.#newVerifier(config);
+    this.#pdp = this.#newPdp(config);
+    this.#waitingRoom = new AgentWaitingRoom(config.limits.maxConnTotal);
+    this.#relays = new Relays({
+      clock: this.#clock,
+      log: deps.log,
+      metrics: deps.metrics,
+      waitingRoom: this.#waitingRoom,
+      config: () => this.#config,
+      pdp: () => this.#pdp,
+      tunnels: () => this.#registry.candidates(),
+      nextTurn: () => this.#turn++,
+    });
+    this.#listeners = new ListenerSet({
+      hooksFor: (current) => this.#listenerHooks(current),
+      onStarted: (listener, address) => this.#onListenerStarted(listener, address),
+      onStopped: ({ name }) => deps.log.info('listener_stopped', { listener: name }),
+    });
+    this.#endpoint = this.#newEndpoint(config);
+    this.#setMetricSources();
+  }
+
+  /** The port of the tunnel endpoint; the system's choice when the configuration says 0. */
+  get tunnelPort(): number {
+    return this.#tunnelPort;
+  }
+  /** The port of /healthz, /readyz and /metrics. */
+  get statusPort(): number {
+    return this.#status?.port ?? 0;
+  }
+  /** Where each listener is open, by its name. */
+  get listenerAddresses(): ReadonlyMap<string, HostPort> {
+    return this.#listeners.addresses();
+  }
+
+  /** Opens everything; rejects with words for the operator, and then nothing is open. */
+  async start(): Promise<void> {
+    const { log, version } = this.#deps;
+    const { observability, tunnel } = this.#config;
+    try {
+      // Health first: a probe must be able to see that the rest is not there yet.
+      this.#status = await startStatusServer({
+        host: observability.host,
+        port: observability.metricsPort,
+        routes: hubRoutes(() => this.#state, this.#deps.metrics),
+        configKey: 'observability.host, observability.metrics_port',
+        onRouteError: (error, path) => log.error('internal_error', { error, path }),
+      });
+      await this.#verifier.preload();
+      this.#tunnelPort = await this.#endpoint.listen();
+      log.info('tunnel_endpoint_started', {
+        address: `${tunnel.host}:${this.#tunnelPort}`,
+        path: tunnel.path,
+        tls: tunnel.tls !== undefined,
+      });
+      await this.#listeners.start(this.#config.listeners);
+    } catch (error) {
+      await this.stopNow();
+      throw error;
+    }
+    this.#sweepLater();
+    this.#state = 'ready';
+    log.info('hub_started', {
+      version,
+      hub: this.#hubId,
+      node: process.versions.node,
+      listeners: this.#config.listeners.length,
+      tunnel_port: this.#tunnelPort,
+      status_port: this.#status.port,
+    });
+  }
+
+  /** Puts a new configuration in force, all of it that can change while running, or throws and changes nothing. */
+  async reload(next: HubConfig): Promise<ReloadResult> {
+    const { metrics, log } = this.#deps;
+    const plan = planReload(this.#config, next);
+    const verifier = plan.security ? this.#newVerifier(next) : undefined;
+    const pdp = plan.pdp ? this.#newPdp(next) : undefined;
+    try {
+      for (const { connector } of next.listeners) metrics.addConnector(connector);
+      this.#endpoint.reloadTls();
+      await this.#listeners.apply(plan.listeners);
+    } catch (error) {
+      verifier?.close();
+      pdp?.close();
+      throw error;
+    }
+    if (verifier !== undefined) {
+      this.#verifier.close();
+      this.#verifier = verifier;
+    }
+    if (pdp !== undefined) {
+      this.#pdp.close();
+      this.#pdp = pdp;
+    }
+    if (plan.logLevel) log.setLevel(next.observability.logLevel);
+    this.#config = next;
+    return { restartRequired: plan.restartRequired };
+  }
+
+  /**
+   * Drains: not ready any more, no new clients, agents told to go elsewhere; what runs may finish within
+   * `drain_grace_sec`, the rest is reset. A second call gives the first one's promise.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop(this.#config.limits.drainGraceSec * 1000);
+    return this.#stopping;
+  }
+
+  /** Resets what runs and stops now; also while `stop` is draining. */
+  async stopNow(): Promise<void> {
+    this.#hurry?.();
+    this.#stopping ??= this.#stop(0);
+    await this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const { log } = this.#deps;
+    this.#state = 'draining';
+    log.info('draining', { streams: this.#relays.size, grace_ms: graceMs });
+    this.#listeners.stopAccepting();
+    for (const tunnel of this.#registry.all()) tunnel.pump.drain(CloseCode.Draining, graceMs);
+    if (graceMs > 0) await this.#drained(graceMs);
+    this.#cancelSweep?.();
+    if (this.#relays.size > 0) log.warn('drain_timeout', { streams: this.#relays.size });
+    this.#waitingRoom.close();
+    this.#relays.abortAll('draining');
+    const tunnels = this.#registry.all();
+    for (const tunnel of tunnels) tunnel.pump.close(CloseCode.Draining, 'the hub is shutting down');
+    await this.#listeners.close();
+    await this.#endpoint.close();
+    if (tunnels.length > 0) await this.#pause(CLOSE_MS);
+    this.#verifier.close();
+    this.#pdp.close();
+    // Health last: as long as the process does anything, a probe gets an answer.
+    await this.#status?.close();
+    log.info('stopped');
+  }
+
+  /** Resolves when no client is left, the grace is over, or stopNow was called. */
+  async #drained(graceMs: number): Promise<void> {
+    let cancel: (() => void) | undefined;
+    const over = new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+      cancel = this.#clock.after(graceMs, resolve);
+    });
+    await Promise.race([this.#relays.empty(), over]);
+    cancel?.();
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(delayMs, resolve));
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+
+  #sweep(): void {
+    this.#relays.sweep(this.#clock.now());
+    for (const tunnel of this.#registry.all()) {
+      if (tunnel.overdue) tunnel.pump.close(CloseCode.Unauthenticated, 'the token has expired');
+      else if (tunnel.pump.session.cidsNearlySpent) tunnel.pump.drain(CloseCode.Normal, 0);
+    }
+    for (const tunnel of this.#registry.retired()) {
+      if (tunnel.activeStreams === 0) tunnel.pump.close(CloseCode.Normal, 'its streams have finished');
+    }
+  }
+
+  // ---- the parts ------------------------------------------------------------------------------------------
+
+  #newVerifier(config: HubConfig): TokenVerifier {
+    const { log, metrics } = this.#deps;
+    return createTokenVerifier(config.security, {
+      onJwksFetch: (result) => metrics.jwksFetch(result === 'ok' ? 'success' : 'failure'),
+      onJwksProblem: (why) => log.warn('jwks_fetch_failed', { why }),
+    });
+  }
+
+  #newPdp(config: HubConfig): Pdp {
+    const { metrics } = this.#deps;
+    return createPdp(config.pdp, {
+      onDecision: (connector, result) => metrics.forConnector(connector).pdpDecision(result),
+      observeSeconds: (seconds) => metrics.pdpDuration.observe({}, seconds),
+    });
+  }
+
+  #newEndpoint(config: HubConfig): TunnelEndpoint {
+    const { log, metrics, version } = this.#deps;
+    const context = {
+      clock: this.#clock,
+      log,
+      metrics,
+      registry: this.#registry,
+      processBudget: this.#processBudget,
+      hubId: this.#hubId,
+      version,
+      config: () => this.#config,
+      verify: (token: string) => this.#verifier.verify(token),
+      onAvailable: (connectors: Iterable<string>) => {
+        for (const connector of connectors) this.#waitingRoom.notify(connector);
+      },
+    };
+    return new TunnelEndpoint(config.tunnel, {
+      verify: (token) => this.#verifier.verify(token),
+      draining: () => this.#state === 'draining',
+      onLink: (link, identity) => acceptTunnel(context, link, identity),
+      onAuthFailed: (error, peer) => {
+        metrics.authFailure(error.reason);
+        metrics.tunnelConnect('unauthenticated');
+        log.warn('auth_failed', { reason: error.reason, detail: error.message, remote: peer });
+      },
+      onRejected: (status, why, peer) => {
+        metrics.tunnelConnect(status === 503 ? 'draining' : 'protocol_error');
+        log.warn('tunnel_rejected', { status, why, remote: peer });
+      },
+    });
+  }
+
+  #listenerHooks(current: () => ListenerConfig): ListenerHooks {
+    const { log, metrics } = this.#deps;
+    return {
+      admit: () => {
+        if (this.#state === 'draining') return 'draining';
+        if (this.#relays.size >= this.#config.limits.maxConnTotal) return 'limit_total';
+        return this.#processBudget.heldBytes >= this.#processBudget.limitBytes ? 'budget' : undefined;
+      },
+      onClient: (client) => this.#relays.add(client),
+      onRejected: (reason, client, why) => {
+        const { connector, name } = current();
+        metrics.forConnector(connector).rejected(reason);
+        const event = reason === 'cidr' ? 'cidr_blocked' : 'connection_rejected';
+        log.warn(event, { connector, listener: name, client: `${client.host}:${client.port}`, reason, why });
+      },
+      onAcceptError: (error) => {
+        metrics.forConnector(current().connector).acceptError();
+        log.error('accept_error', { listener: current().name, error });
+      },
+    };
+  }
+
+  #onListenerStarted(listener: ListenerConfig, address: HostPort): void {
+    this.#deps.metrics.addConnector(listener.connector);
+    this.#deps.log.info('listener_started', {
+      listener: listener.name,
+      connector: listener.connector,
+      address: `${address.host}:${address.port}`,
+    });
+  }
+
+  #setMetricSources(): void {
+    const { metrics } = this.#deps;
+    metrics.setSources({
+      activeConnections: () => this.#relays.counts(),
+      tunnels: () => this.#registry.size,
+      tunnelUptimeSeconds: () =>
+        this.#registry
+          .all()
+          .map((tunnel) => [tunnel.agentId, (this.#clock.now() - tunnel.connectedAt) / 1000] as const),
+      bufferedBytes: () => {
+        for (const tunnel of this.#registry.all()) tunnel.tellCounts(metrics);
+        return this.#buffered();
+      },
+      connectorUp: () =>
+        this.#config.listeners.map(({ connector, agents }) => [connector, this.#isServed(connector, agents)]),
+    });
+  }
+
+  #buffered(): { send: number; receive: number } {
+    const sum = { send: 0, receive: 0 };
+    for (const { pump } of this.#registry.all()) {
+      sum.send += pump.session.held.send;
+      sum.receive += pump.session.held.receive;
+    }
+    return sum;
+  }
+
+  #isServed(connector: string, agents: readonly string[] | undefined): boolean {
+    for (const tunnel of this.#registry.candidates()) {
+      if (!tunnel.acceptsNew || !tunnel.connectors.has(connector)) continue;
+      if (agents === undefined || agents.includes(tunnel.agentId)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+/** The hub's open ports: started together, changed together by a reload or not at all. */
+import type { HostPort, ListenerConfig } from '../config/types.js';
+import { Listener, type ListenerHooks } from './listeners/listener.js';
+import type { ReloadPlan } from './routing/plan-reload.js';
+
+interface OpenListener {
+  config: ListenerConfig;
+  readonly listener: Listener;
+  readonly address: HostPort;
+}
+
+export class ListenerSet {
+  readonly #hooksFor: (config: () => ListenerConfig) => ListenerHooks;
+  readonly #onStarted: (config: ListenerConfig, address: HostPort) => void;
+  readonly #onStopped: (config: ListenerConfig) => void;
+  #open: OpenListener[] = [];
+
+  constructor(options: {
+    readonly hooksFor: (config: () => ListenerConfig) => ListenerHooks;
+    readonly onStarted: (config: ListenerConfig, address: HostPort) => void;
+    readonly onStopped: (config: ListenerConfig) => void;
+  }) {
+    this.#hooksFor = options.hooksFor;
+    this.#onStarted = options.onStarted;
+    this.#onStopped = options.onStopped;
+  }
+
+  /** Where each listener is open, by its name. */
+  addresses(): ReadonlyMap<string, HostPort> {
+    return new Map(this.#open.map(({ config, address }) => [config.name, address]));
+  }
+
+  /** Opens all of these, or none. @throws ListenError */
+  async start(configs: readonly ListenerConfig[]): Promise<void> {
+    const opened: OpenListener[] = [];
+    try {
+      for (const config of configs) opened.push(await this.#listen(config));
+    } catch (error) {
+      for (const { listener } of opened) listener.stopAccepting();
+      throw error;
+    }
+    this.#open.push(...opened);
+    for (const { config, address } of opened) this.#onStarted(config, address);
+  }
+
+  /**
+   * Does what a plan says; when a new port cannot be opened, the old ones are open again and it throws ListenError.
+   * Streams of stopped listeners go on.
+   */
+  async apply({ keep, update, stop, start }: ReloadPlan['listeners']): Promise<void> {
+    const stopped = this.#open.filter(({ config }) => stop.includes(config));
+    for (const { listener } of stopped) listener.stopAccepting();
+    this.#open = this.#open.filter((open) => !stopped.includes(open));
+    try {
+      await this.start(start);
+    } catch (error) {
+      // Nothing half-applied: the ports that made way come back.
+      await this.start(stopped.map(({ config }) => config));
+      throw error;
+    }
+    for (const { config } of stopped) this.#onStopped(config);
+    for (const { from, to } of [...keep, ...update]) {
+      const open = this.#open.find(({ config }) => config === from);
+      if (open === undefined) continue;
+      open.config = to;
+      open.listener.update(to);
+    }
+  }
+
+  /** Frees all ports; connections stay. */
+  stopAccepting(): void {
+    for (const { listener } of this.#open) listener.stopAccepting();
+  }
+
+  /** Resets what is left and waits until it is gone. */
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map(({ listener }) => listener.close()));
+  }
+
+  async #listen(config: ListenerConfig): Promise<OpenListener> {
+    const current = (): ListenerConfig => open.config;
+    const listener = new Listener(config, this.#hooksFor(current));
+    const open: OpenListener = { config, listener, address: await listener.listen() };
+    return open;
+  }
+}

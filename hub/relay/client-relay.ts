@@ -1,0 +1,256 @@
+/**
+ * Carries one accepted client: finds an agent (waiting for one if need be), opens a stream, tries another agent while
+ * nothing has reached a target, and reports the end once.
+ */
+import type { RstReason } from '../../protocol/index.js';
+import { Pipe, type PipeOutcome } from '../../transport/pipe.js';
+import type { StreamReset } from '../../transport/pump.js';
+import type { AcceptedClient } from '../listeners/accepted-client.js';
+import { chooseAgent } from '../routing/choose-agent.js';
+import { mayRetryOpen } from '../routing/retry-policy.js';
+import type { Tunnel } from '../tunnels/tunnel.js';
+import type { RelayContext } from './relay-context.js';
+
+export class ClientRelay {
+  readonly #context: RelayContext;
+  readonly #client: AcceptedClient;
+  readonly #pipe: Pipe;
+  readonly #startedAt: number;
+  readonly #tried = new Set<string>();
+  readonly #left = new AbortController();
+  #tunnel: Tunnel | undefined;
+  #cid = 0;
+  #opened = false;
+  #openingSince = 0;
+  #cancelDeadline: (() => void) | undefined;
+
+  constructor(context: RelayContext, client: AcceptedClient) {
+    this.#context = context;
+    this.#client = client;
+    this.#startedAt = context.clock.now();
+    const counters = context.metrics.forConnector(this.connector);
+    counters.opened();
+    this.#pipe = new Pipe('client', {
+      onBytes: (direction, count) => counters.bytes(direction === 'fromSocket' ? 'c2a' : 'a2c', count),
+      onOpened: () => this.#onOpened(),
+      onRefused: (event) => this.#onRefused(event),
+      onEnd: (outcome) => this.#onEnd(outcome),
+      now: () => context.clock.now(),
+    });
+    this.#pipe.attach(client.socket);
+    void this.#connect();
+  }
+
+  get connector(): string {
+    return this.#client.listener.connector;
+  }
+
+  /** Ends the client with a TCP reset. */
+  abort(reason: RstReason): void {
+    this.#pipe.abort(reason);
+  }
+
+  /** Ends it when nothing has moved for too long; to be called now and then. */
+  checkIdle(now: number, halfClosedMs: number): void {
+    const { idleTimeoutMs } = this.#client.listener;
+    const idle = now - this.#pipe.lastActivity;
+    const most = this.#pipe.halfClosed
+      ? Math.min(idleTimeoutMs || halfClosedMs, halfClosedMs)
+      : idleTimeoutMs;
+    if (most > 0 && idle >= most) this.#pipe.abort('idle_timeout');
+  }
+
+  // ---- finding an agent -----------------------------------------------------------------------------------
+
+  async #connect(): Promise<void> {
+    const { clock, waitingRoom } = this.#context;
+    const waitUntil = this.#startedAt + this.#client.listener.waitForAgentMs;
+    this.#armDeadline();
+    while (!this.#left.signal.aborted) {
+      const tunnel = this.#choose();
+      if (tunnel !== undefined) {
+        if (!(await this.#isAllowed(tunnel)) || this.#open(tunnel)) return;
+        continue;
+      }
+      // The OPEN deadline starts when there is somebody to open to.
+      this.#cancelDeadline?.();
+      if (this.#tried.size > 0) {
+        this.#giveUp(clock.now());
+        return;
+      }
+      const result = await waitingRoom.wait(this.connector, {
+        deadlineMs: waitUntil,
+        signal: this.#left.signal,
+      });
+      if (result === 'available') {
+        this.#armDeadline();
+        continue;
+      }
+      if (result !== 'cancelled') this.#giveUp(clock.now());
+      else this.#pipe.abort('draining');
+      return;
+    }
+  }
+
+  #armDeadline(): void {
+    const { connectTimeoutMs } = this.#context.config().limits;
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = this.#context.clock.after(connectTimeoutMs, () =>
+      this.#pipe.abort('connect_timeout'),
+    );
+  }
+
+  #choose(): Tunnel | undefined {
+    return chooseAgent(this.#context.tunnels(), {
+      connector: this.connector,
+      allowedAgents: this.#client.listener.agents,
+      tried: this.#tried,
+      turn: this.#context.nextTurn(),
+    });
+  }
+
+  async #isAllowed(tunnel: Tunnel): Promise<boolean> {
+    const { listener, client } = this.#client;
+    const decision = await this.#context.pdp().decide({
+      agentId: tunnel.agentId,
+      connector: listener.connector,
+      listener: listener.name,
+      clientAddress: client.host,
+    });
+    // The client may have left meanwhile.
+    if (this.#left.signal.aborted) return false;
+    if (decision.allowed) return true;
+    this.#context.metrics.forConnector(this.connector).rejected('pdp');
+    this.#context.log.warn('pdp_denied', {
+      connector: this.connector,
+      listener: listener.name,
+      agent: tunnel.agentId,
+      client: addressText(client),
+      result: decision.result,
+      error: decision.error,
+    });
+    this.#pipe.abort('denied');
+    return false;
+  }
+
+  /** Opens a stream on a tunnel; false when the tunnel had no room after all. */
+  #open(tunnel: Tunnel): boolean {
+    this.#tried.add(tunnel.agentId);
+    const handle = tunnel.pump.open(this.connector, addressText(this.#client.client), this.#pipe);
+    if (typeof handle === 'string') return false;
+    const first = this.#tunnel === undefined ? [this.#client.prefix, this.#client.leading] : [];
+    this.#tunnel = tunnel;
+    this.#cid = handle.cid;
+    this.#openingSince = this.#context.clock.now();
+    this.#pipe.bind(handle, first);
+    return true;
+  }
+
+  /** No agent came in time, or those that are there have no room. */
+  #giveUp(now: number): void {
+    if (this.#tunnel === undefined) {
+      const { metrics, log } = this.#context;
+      const counters = metrics.forConnector(this.connector);
+      const full = this.#tried.size > 0;
+      counters.rejected(full ? 'budget' : 'no_agent');
+      counters.openFinished('no_agent', (now - this.#startedAt) / 1000);
+      log.warn('no_agent_for_connector', {
+        connector: this.connector,
+        listener: this.#client.listener.name,
+        client: addressText(this.#client.client),
+        why: full ? 'every agent is at its limit of streams or memory' : 'no agent serves this connector',
+        waited_ms: Math.round(now - this.#startedAt),
+      });
+    }
+    this.#pipe.abort('no_agent');
+  }
+
+  // ---- the stream's answers -------------------------------------------------------------------------------
+
+  #onOpened(): void {
+    this.#opened = true;
+    this.#cancelDeadline?.();
+    const seconds = (this.#context.clock.now() - this.#openingSince) / 1000;
+    this.#context.metrics.forConnector(this.connector).openFinished('opened', seconds);
+    this.#context.log.info('stream_opened', {
+      cid: this.#cid,
+      connector: this.connector,
+      agent: this.#tunnel?.agentId,
+      client: addressText(this.#client.client),
+      open_ms: Math.round(seconds * 1000),
+    });
+  }
+
+  #onRefused(event: StreamReset): boolean {
+    const { clock, metrics, log } = this.#context;
+    const { connectTimeoutMs } = this.#context.config().limits;
+    const now = clock.now();
+    const retry = mayRetryOpen({
+      reason: event.reason,
+      opened: this.#opened,
+      bytesAcknowledged: 0,
+      agentsTried: this.#tried.size,
+      nowMs: now,
+      deadlineMs: this.#startedAt + connectTimeoutMs + this.#client.listener.waitForAgentMs,
+    });
+    log.warn('stream_open_failed', {
+      cid: event.cid,
+      connector: this.connector,
+      agent: this.#tunnel?.agentId,
+      client: addressText(this.#client.client),
+      reason: event.reason,
+      retry: retry && this.#choose() !== undefined,
+    });
+    // Waiting for a further agent is worth it only when one is there: the others have just failed.
+    if (!retry || this.#choose() === undefined) return false;
+    metrics.forConnector(this.connector).openFinished('refused', (now - this.#openingSince) / 1000);
+    // The pipe lets go of this stream first.
+    queueMicrotask(() => void this.#connect());
+    return true;
+  }
+
+  #onEnd(outcome: PipeOutcome): void {
+    this.#cancelDeadline?.();
+    this.#left.abort();
+    this.#client.release();
+    const { clock, metrics, log } = this.#context;
+    const now = clock.now();
+    const counters = metrics.forConnector(this.connector);
+    counters.stalled('client', outcome.waitedForSocketMs / 1000);
+    counters.stalled('tunnel', outcome.waitedForTunnelMs / 1000);
+    if (this.#tunnel !== undefined) {
+      const reason = outcome.reason ?? 'finished';
+      if (!this.#opened) {
+        counters.openFinished(openResultOf(outcome.reason), (now - this.#openingSince) / 1000);
+      }
+      counters.closed(reason, (now - this.#startedAt) / 1000);
+      log.info('stream_closed', {
+        cid: this.#cid,
+        connector: this.connector,
+        agent: this.#tunnel.agentId,
+        client: addressText(this.#client.client),
+        reason,
+        bytes_c2a: outcome.bytesFromSocket,
+        bytes_a2c: outcome.bytesToSocket,
+        duration_ms: Math.round(now - this.#startedAt),
+        waited_for: waitedFor(outcome),
+      });
+    }
+    this.#context.onEnd(this);
+  }
+}
+
+function addressText({ host, port }: { host: string; port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function openResultOf(reason: RstReason | undefined): 'timeout' | 'cancelled' | 'refused' {
+  if (reason === 'connect_timeout') return 'timeout';
+  return reason === 'reset_by_client' ? 'cancelled' : 'refused';
+}
+
+function waitedFor(outcome: PipeOutcome): 'client' | 'tunnel' | 'nobody' {
+  const { waitedForSocketMs: client, waitedForTunnelMs: tunnel } = outcome;
+  if (client === 0 && tunnel === 0) return 'nobody';
+  return client >= tunnel ? 'client' : 'tunnel';
+}

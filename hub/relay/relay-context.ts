@@ -1,0 +1,25 @@
+/** What every client's relay shares: the hub's parts, as they are at the moment of asking. */
+import type { HubConfig } from '../../config/types.js';
+import type { Logger } from '../../observability/log.js';
+import type { Metrics } from '../../observability/metrics.js';
+import type { Clock } from '../../transport/clock.js';
+import type { Pdp } from '../auth/pdp.js';
+import type { AgentWaitingRoom } from '../routing/wait-for-agent.js';
+import type { Tunnel } from '../tunnels/tunnel.js';
+import type { ClientRelay } from './client-relay.js';
+
+export interface RelayContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly waitingRoom: AgentWaitingRoom;
+  /** The configuration in force; a reload replaces it. */
+  config(): HubConfig;
+  pdp(): Pdp;
+  /** The tunnels that may get new streams. */
+  tunnels(): Iterable<Tunnel>;
+  /** Counts up with each choice among equals. */
+  nextTurn(): number;
+  /** The relay is over; called once. */
+  onEnd(relay: ClientRelay): void;
+}

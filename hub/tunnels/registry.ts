@@ -1,0 +1,52 @@
+/**
+ * Which tunnel speaks for an agent: the newest authenticated one. An older one is replaced at once, and its late end
+ * never unregisters the newer. A draining one may finish its streams beside its successor.
+ */
+import type { Tunnel } from './tunnel.js';
+
+export class TunnelRegistry {
+  readonly #current = new Map<string, Tunnel>();
+  /** Draining tunnels whose agent has moved on; they get no new streams. */
+  readonly #retired = new Set<Tunnel>();
+
+  /** Agents that are connected. */
+  get size(): number {
+    return this.#current.size + this.#retired.size;
+  }
+
+  /**
+   * Puts a tunnel in charge of its agent. Returns the tunnel that it replaces, for the caller to close with 4409;
+   * none when that one drains and the new one names it in `overlaps`.
+   */
+  add(tunnel: Tunnel, overlaps: string | undefined): Tunnel | undefined {
+    const older = this.#current.get(tunnel.agentId);
+    this.#current.set(tunnel.agentId, tunnel);
+    if (older === undefined) return undefined;
+    if (older.sessionId === overlaps && older.pump.session.draining) {
+      this.#retired.add(older);
+      return undefined;
+    }
+    return older;
+  }
+
+  /** Takes out exactly this tunnel; false when it was not in (any more). */
+  remove(tunnel: Tunnel): boolean {
+    if (this.#retired.delete(tunnel)) return true;
+    if (this.#current.get(tunnel.agentId) !== tunnel) return false;
+    return this.#current.delete(tunnel.agentId);
+  }
+
+  /** The tunnels that may get new streams, in the order in which their agents first came. */
+  candidates(): IterableIterator<Tunnel> {
+    return this.#current.values();
+  }
+
+  /** Every tunnel that is up. */
+  all(): Tunnel[] {
+    return [...this.#current.values(), ...this.#retired];
+  }
+
+  retired(): IterableIterator<Tunnel> {
+    return this.#retired.values();
+  }
+}

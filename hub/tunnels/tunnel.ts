@@ -1,0 +1,89 @@
+/** One authenticated agent on one link: who it is, what it serves, and its pump. */
+import type { Identity } from '../auth/verify.js';
+import type { AgentCandidate } from '../routing/choose-agent.js';
+import type { Metrics } from '../../observability/metrics.js';
+import { FrameCounts } from '../../transport/count-frames.js';
+import type { Pump } from '../../transport/pump.js';
+
+/** How long after `exp` a tunnel without a fresh token stays for the streams that run. */
+const EXPIRY_GRACE_MS = 60_000;
+
+export class Tunnel implements AgentCandidate {
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly bootId: string;
+  readonly remoteAddress: string;
+  readonly agentVersion: string;
+  /** Monotonic milliseconds. */
+  readonly connectedAt: number;
+  readonly pump: Pump;
+  readonly #wallClock: () => number;
+  connectors: ReadonlySet<string>;
+  /** What HELLO offered; the token decides how much of it counts. */
+  readonly offered: readonly string[];
+  #expiresAtMs: number;
+  /** The agent's own limit on streams. */
+  readonly #maxStreams: number;
+  readonly #counts: FrameCounts;
+
+  constructor(options: {
+    readonly identity: Identity;
+    readonly sessionId: string;
+    readonly bootId: string;
+    readonly agentVersion: string;
+    readonly remoteAddress: string;
+    readonly connectedAt: number;
+    readonly offered: readonly string[];
+    readonly connectors: readonly string[];
+    readonly maxStreams: number;
+    readonly pump: Pump;
+    readonly wallClock: () => number;
+  }) {
+    this.agentId = options.identity.agentId;
+    this.sessionId = options.sessionId;
+    this.bootId = options.bootId;
+    this.agentVersion = options.agentVersion;
+    this.remoteAddress = options.remoteAddress;
+    this.connectedAt = options.connectedAt;
+    this.offered = options.offered;
+    this.connectors = new Set(options.connectors);
+    this.pump = options.pump;
+    this.#counts = new FrameCounts(options.pump.session.counters);
+    this.#maxStreams = options.maxStreams;
+    this.#wallClock = options.wallClock;
+    this.#expiresAtMs = options.identity.expiresAtMs;
+  }
+
+  get activeStreams(): number {
+    return this.pump.streamCount;
+  }
+  get acceptsNew(): boolean {
+    const { session } = this.pump;
+    return !session.ended && !session.draining && !this.expired && this.activeStreams < this.#maxStreams;
+  }
+  /** The token is over: nothing new. */
+  get expired(): boolean {
+    return this.#wallClock() >= this.#expiresAtMs;
+  }
+  /** The token is over for so long that the tunnel goes too. */
+  get overdue(): boolean {
+    return this.#wallClock() >= this.#expiresAtMs + EXPIRY_GRACE_MS;
+  }
+
+  /** A fresh token was verified. */
+  renew(expiresAtMs: number, connectors: readonly string[]): void {
+    this.#expiresAtMs = expiresAtMs;
+    this.connectors = new Set(connectors);
+  }
+
+  /** Adds to the metrics what the session has counted since the last call. */
+  tellCounts(metrics: Metrics): void {
+    this.#counts.tell({
+      finSent: (count) => metrics.finSent.inc({}, count),
+      finReceived: (count) => metrics.finReceived.inc({}, count),
+      rstSent: (count) => metrics.rstSent.inc({}, count),
+      rstReceived: (count) => metrics.rstReceived.inc({}, count),
+      replayedBytes: (count) => metrics.replayedBytes.inc({}, count),
+    });
+  }
+}
