@@ -1,0 +1,165 @@
+import { getEventListeners } from 'node:events';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { AgentWaitingRoom, type WaitResult } from '../../../hub/routing/wait-for-agent.js';
+import { ManualTimers } from '../hub-listeners/manual-timers.js';
+
+describe('waiting for an agent', () => {
+  let timers: ManualTimers;
+  let room: AgentWaitingRoom;
+  /** Results in the order in which they came. */
+  let results: string[];
+
+  beforeEach(() => {
+    timers = new ManualTimers();
+    room = new AgentWaitingRoom(3, timers);
+    results = [];
+  });
+
+  function wait(
+    client: string,
+    connector = 'db',
+    deadlineMs = 3000,
+    signal?: AbortSignal,
+  ): Promise<WaitResult> {
+    const result = room.wait(connector, signal === undefined ? { deadlineMs } : { deadlineMs, signal });
+    void result.then((outcome) => results.push(`${client} ${outcome}`));
+    return result;
+  }
+
+  async function settled(): Promise<string[]> {
+    await new Promise(setImmediate);
+    return results;
+  }
+
+  it('goes on when an agent comes, first come first', async () => {
+    void wait('one');
+    void wait('two');
+    void wait('three');
+    expect(await settled()).to.deep.equal([]);
+    room.notify('db');
+    expect(await settled()).to.deep.equal(['one available', 'two available', 'three available']);
+    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('wakes only who waits for that connector', async () => {
+    void wait('one', 'db');
+    void wait('two', 'ldap');
+    room.notify('ldap');
+    room.notify('ssh');
+    expect(await settled()).to.deep.equal(['two available']);
+    expect(room.size).to.equal(1);
+  });
+
+  it('ends at the deadline and not before', async () => {
+    void wait('one', 'db', 3000);
+    timers.advance(2999);
+    expect(await settled()).to.deep.equal([]);
+    timers.advance(1);
+    expect(await settled()).to.deep.equal(['one timeout']);
+    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('does not wait when the deadline is now or over', async () => {
+    timers.advance(50);
+    expect(await wait('one', 'db', 50)).to.equal('timeout');
+    expect(await wait('two', 'db', 0)).to.equal('timeout');
+    expect(timers.pending).to.equal(0);
+  });
+
+  it('ends when the client leaves, and lets go of its signal', async () => {
+    const { signal, abort } = controller();
+    void wait('one', 'db', 3000, signal);
+    expect(getEventListeners(signal, 'abort')).to.have.length(1);
+    abort();
+    expect(await settled()).to.deep.equal(['one cancelled']);
+    expect([room.size, timers.pending, getEventListeners(signal, 'abort').length]).to.deep.equal([0, 0, 0]);
+  });
+
+  it('lets go of the signal after any other end', () => {
+    const { signal } = controller();
+    void wait('one', 'db', 3000, signal);
+    room.notify('db');
+    void wait('two', 'db', 3000, signal);
+    timers.advance(3000);
+    expect(getEventListeners(signal, 'abort')).to.have.length(0);
+  });
+
+  it('does not wait for a client that left before', async () => {
+    expect(await wait('one', 'db', 3000, AbortSignal.abort())).to.equal('cancelled');
+    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('takes no more than its number over all connectors, and takes again when one has gone', async () => {
+    void wait('one', 'a');
+    void wait('two', 'b');
+    void wait('three', 'c');
+    expect(await wait('four', 'd')).to.equal('full');
+    room.notify('b');
+    void wait('five', 'd');
+    expect(room.size).to.equal(3);
+    expect(await settled()).to.deep.equal(['four full', 'two available']);
+  });
+
+  it('sends everyone away when it closes, and whoever comes later', async () => {
+    void wait('one', 'a');
+    void wait('two', 'b');
+    room.close();
+    room.close();
+    void wait('three', 'a');
+    expect(await settled()).to.have.members(['one cancelled', 'two cancelled', 'three cancelled']);
+    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+  });
+
+  it('ends on the clock of the machine when none is given', async () => {
+    const real = new AgentWaitingRoom(1);
+    expect(await real.wait('db', { deadlineMs: performance.now() + 5 })).to.equal('timeout');
+    expect(real.size).to.equal(0);
+  });
+
+  it('ends every wait exactly once and leaves nothing, in any order of events', async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('wait' as const), connector: fc.constantFrom('a', 'b'), ms: fc.nat(20) }),
+      fc.record({ do: fc.constant('notify' as const), connector: fc.constantFrom('a', 'b') }),
+      fc.record({ do: fc.constant('abort' as const), index: fc.nat(20) }),
+      fc.record({ do: fc.constant('advance' as const), ms: fc.nat(10) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const clock = new ManualTimers();
+        const small = new AgentWaitingRoom(4, clock);
+        const clients: { abort: () => void; signal: AbortSignal; ends: number }[] = [];
+        for (const now of steps) {
+          if (now.do === 'wait') {
+            const client = { ...controller(), ends: 0 };
+            clients.push(client);
+            const deadlineMs = clock.now() + now.ms;
+            void small
+              .wait(now.connector, { deadlineMs, signal: client.signal })
+              .then(() => (client.ends += 1));
+          } else if (now.do === 'notify') small.notify(now.connector);
+          else if (now.do === 'abort') clients[now.index]?.abort();
+          else clock.advance(now.ms);
+          expect(small.size).to.be.at.most(4);
+          expect(clock.pending).to.equal(small.size);
+        }
+        clock.advance(20);
+        await new Promise(setImmediate);
+        expect(clients.map(({ ends }) => ends)).to.deep.equal(clients.map(() => 1));
+        expect(clients.flatMap(({ signal }) => getEventListeners(signal, 'abort'))).to.deep.equal([]);
+        expect([small.size, clock.pending]).to.deep.equal([0, 0]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+function controller(): { signal: AbortSignal; abort: () => void } {
+  const abortController = new AbortController();
+  return {
+    signal: abortController.signal,
+    abort: () => {
+      abortController.abort();
+    },
+  };
+}
