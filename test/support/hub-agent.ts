@@ -53,6 +53,8 @@ export interface HubOptions {
   /** Merged over the written file. */
   readonly config?: YamlMap;
   readonly env?: NodeJS.ProcessEnv;
+  /** The port of the tunnel endpoint, when an agent must know it before the hub is there. */
+  readonly tunnelPort?: number;
   /** Does not wait until it serves. */
   readonly noWait?: boolean;
 }
@@ -135,7 +137,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const { hubCertificate, keys } = await world();
   const folder = tempDir('hub');
   const configFile = join(folder, 'hub.yaml');
-  const [tunnelPort, metricsPort] = [await freePort(), await freePort()];
+  const [tunnelPort, metricsPort] = [options.tunnelPort ?? (await freePort()), await freePort()];
   const ports = new Map<string, number>();
   for (const name of Object.keys(options.listeners)) ports.set(name, await freePort());
   const base: YamlMap = {

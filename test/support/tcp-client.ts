@@ -16,6 +16,17 @@ export function connectTo(port: number): Promise<Socket> {
   });
 }
 
+/** How a connection attempt fails: the code of its error, or `connected`. */
+export async function connectError(port: number): Promise<string> {
+  try {
+    const socket = await connectTo(port);
+    socket.destroy();
+    return 'connected';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'unknown';
+  }
+}
+
 /** How a connection ended for its reader: FIN, or an error's code such as ECONNRESET. */
 export interface Ending {
   readonly how: string;
@@ -38,6 +49,25 @@ export function readToEnd(socket: Socket, timeoutMs = 30_000): Promise<Ending> {
     socket.once('close', () => resolve({ how: fin ? 'FIN' : 'closed', bytes }));
   });
   return within(timeoutMs, 'the connection to end', ending);
+}
+
+/** Writes one line and waits for its echo: the stream lives, in both directions. */
+export async function expectEcho(client: Socket, line: string): Promise<void> {
+  const answer = new Promise<string>((resolve, reject) => {
+    let text = '';
+    const onData = (part: Buffer): void => {
+      text += part.toString();
+      if (text.length < line.length) return;
+      client.off('data', onData);
+      resolve(text);
+    };
+    client.on('data', onData);
+    client.once('error', reject);
+    client.once('close', () => reject(new Error(`closed instead of echoing ${line}`)));
+  });
+  client.write(line);
+  const echoed = await within(10_000, `the echo of ${line}`, answer);
+  if (echoed !== line) throw new Error(`${line} came back as ${echoed}`);
 }
 
 export interface ExchangeOptions {
