@@ -51,8 +51,9 @@ class Handshake<Document> {
     }
   }
 
-  /** The link's message ended without the document. */
+  /** The link's message ended without the document; an empty one means nothing (§2.2). */
   receiveMessageEnd(): HandshakeResult<Document> {
+    if (this.#decoder.atBoundary) return { type: 'more' };
     return { type: 'failed', code: CloseCode.Protocol, message: `a message ended inside ${this.#what}` };
   }
 
