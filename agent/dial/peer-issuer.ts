@@ -2,7 +2,7 @@ import type { Agent } from 'node:http';
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { realSchedule, type Schedule } from './schedule.js';
+import { systemClock, type Clock } from '../../transport/clock.js';
 
 const DEADLINE_MS = 5000;
 const MAX_NAME_CHARS = 200;
@@ -14,7 +14,7 @@ export interface PeerIssuerOptions {
   readonly httpAgent: Agent | undefined;
   readonly signal: AbortSignal;
   readonly deadlineMs?: number;
-  readonly schedule?: Schedule;
+  readonly clock?: Clock;
 }
 
 /**
@@ -48,7 +48,7 @@ export function fetchPeerIssuer(options: PeerIssuerOptions): Promise<string | un
     const onAbort = (): void => {
       finish();
     };
-    const cancelDeadline = (options.schedule ?? realSchedule)(onAbort, options.deadlineMs ?? DEADLINE_MS);
+    const cancelDeadline = (options.clock ?? systemClock).after(options.deadlineMs ?? DEADLINE_MS, onAbort);
     options.signal.addEventListener('abort', onAbort);
     probe.on('error', onAbort);
     probe.once('socket', (socket) => {

@@ -7,11 +7,11 @@ import type { EventEmitter } from 'node:events';
 import type { Agent, ClientRequest, OutgoingHttpHeaders } from 'node:http';
 import { ProxyAgent } from 'proxy-agent';
 import type { ProxyConfig } from '../../config/types.js';
+import { systemClock, type Clock } from '../../transport/clock.js';
 import { AnswerBound } from './answer-bound.js';
 import { errorCode } from './error-code.js';
 import { chooseProxy, type Environment, type ProxyChoice } from './proxy-choice.js';
 import { ProxyError, toProxyError } from './proxy-error.js';
-import { realSchedule, type Schedule } from './schedule.js';
 
 const DEFAULT_CONNECT_DEADLINE_MS = 10_000;
 
@@ -39,7 +39,7 @@ export interface DialAgentOptions {
   readonly tls: { readonly ca: readonly string[] | undefined };
   /** For DNS, TCP, TLS to the proxy and its answer together. */
   readonly deadlineMs?: number;
-  readonly schedule?: Schedule;
+  readonly clock?: Clock;
 }
 
 /**
@@ -62,7 +62,7 @@ class ProxiedDial implements DialAgent {
   readonly httpAgent: ProxyAgent;
   readonly #choice: ProxyChoice;
   readonly #deadlineMs: number;
-  readonly #schedule: Schedule;
+  readonly #clock: Clock;
   /** Destroys the socket to the proxy, whatever state the library left it in. */
   readonly #abort = new AbortController();
   #bound: AnswerBound | undefined;
@@ -73,7 +73,7 @@ class ProxiedDial implements DialAgent {
   constructor(choice: ProxyChoice, secure: boolean, options: DialAgentOptions) {
     this.#choice = choice;
     this.#deadlineMs = options.deadlineMs ?? DEFAULT_CONNECT_DEADLINE_MS;
-    this.#schedule = options.schedule ?? realSchedule;
+    this.#clock = options.clock ?? systemClock;
     const ca = options.tls.ca;
     // A variable, not a literal: the library's types know `ca` only for a proxy whose scheme is a compile-time
     // constant, and `signal` not at all. It hands all of these to net.connect or tls.connect as they are.
@@ -105,10 +105,10 @@ class ProxiedDial implements DialAgent {
 
   /** The library asks which proxy to use: the attempt begins. */
   #onDial(request: ClientRequest): string {
-    this.#cancelDeadline = this.#schedule(() => {
+    this.#cancelDeadline = this.#clock.after(this.#deadlineMs, () => {
       const message = `the proxy ${this.#choice.description} did not answer CONNECT within ${this.#deadlineMs} ms`;
       this.#fail(request, new ProxyError('timeout', message));
-    }, this.#deadlineMs);
+    });
     this.#bound = new AnswerBound(MAX_ANSWER_BYTES, () => {
       const message = `the proxy ${this.#choice.description} sent more than ${MAX_ANSWER_BYTES} bytes without an HTTP answer to CONNECT`;
       this.#fail(request, new ProxyError('bad_response', message));

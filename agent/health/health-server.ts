@@ -3,7 +3,7 @@
  * one that begins an HTTP request gets /healthz and /readyz. Bytes, time and connections are bounded.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { realSchedule, type Schedule } from '../dial/schedule.js';
+import { systemClock, type Clock } from '../../transport/clock.js';
 import { httpAnswer, MAX_REQUEST_BYTES, parseProbe, plainAnswer, type HealthState } from './probe-request.js';
 
 /** An HTTP probe speaks at once; whoever has said nothing by then is waiting for us. */
@@ -21,7 +21,7 @@ export interface HealthServerOptions {
   /** Accepting failed, as when descriptors run out; the server goes on. */
   readonly onError?: (error: Error) => void;
   readonly maxConnections?: number;
-  readonly schedule?: Schedule;
+  readonly clock?: Clock;
 }
 
 export interface HealthServer {
@@ -55,7 +55,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 }
 
 function serveProbe(socket: Socket, options: HealthServerOptions): void {
-  const schedule = options.schedule ?? realSchedule;
+  const clock = options.clock ?? systemClock;
   let received = Buffer.alloc(0);
   let answered = false;
 
@@ -67,8 +67,8 @@ function serveProbe(socket: Socket, options: HealthServerOptions): void {
   const answerPlain = (): void => {
     if (!answered) answer(plainAnswer(options.state()));
   };
-  const cancelSilence = schedule(answerPlain, SILENCE_MS);
-  const cancelDeadline = schedule(() => socket.destroy(), CONNECTION_DEADLINE_MS);
+  const cancelSilence = clock.after(SILENCE_MS, answerPlain);
+  const cancelDeadline = clock.after(CONNECTION_DEADLINE_MS, () => socket.destroy());
 
   socket.on('data', (chunk: Buffer) => {
     // Still read, and thrown away: a close over unread bytes is a reset, which can overtake the answer.

@@ -16,8 +16,6 @@ export interface ConnectTargetOptions {
 export interface ConnectTargetDeps extends DialDeps {
   /** Orders the endpoints and learns how each dial ended. */
   readonly targets: TargetMap;
-  /** A clock in milliseconds, of any origin. */
-  readonly now: () => number;
 }
 
 /**
@@ -28,29 +26,29 @@ export interface ConnectTargetDeps extends DialDeps {
  */
 export async function connectTarget(options: ConnectTargetOptions): Promise<Socket> {
   const { connector, target, signal, deps } = options;
-  const startedMs = deps.now();
+  const startedMs = deps.clock.now();
   const deadlineMs = startedMs + target.connectTimeoutMs;
   const endpoints = deps.targets.order(target, startedMs);
   const attempts: FailedAttempt[] = [];
 
   for (const [index, endpoint] of endpoints.entries()) {
-    const begunMs = deps.now();
+    const begunMs = deps.clock.now();
     const leftMs = deadlineMs - begunMs;
     // Only a stalled process gets here without time left; what was not tried has not failed.
     if (leftMs <= 0 && attempts.length > 0) break;
     try {
       const socket = await dialEndpoint(endpoint, leftMs / (endpoints.length - index), signal, deps);
-      deps.targets.report(endpoint, true, deps.now());
+      deps.targets.report(endpoint, true, deps.clock.now());
       if (!signal.aborted) return socket;
       socket.destroy();
       throw signal.reason;
     } catch (error) {
       if (signal.aborted) throw error;
-      const attempt = describe(endpoint, error, deps.now() - begunMs);
+      const attempt = describe(endpoint, error, deps.clock.now() - begunMs);
       attempts.push(attempt);
       // A limit of this machine is no fault of the endpoint, and the next one would hit it too.
       if (attempt.rstReason === 'limit') break;
-      deps.targets.report(endpoint, false, deps.now());
+      deps.targets.report(endpoint, false, deps.clock.now());
     }
   }
   throw new TargetError(connector, overallReason(attempts), attempts);

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { connect as netConnect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { HostPort } from '../../config/types.js';
-import type { Schedule } from '../dial/schedule.js';
+import type { Clock } from '../../transport/clock.js';
 import type { Lookup } from './shared-lookup.js';
 
 /** RFC 8305 §5: after this long without an answer the next address is tried beside the first. */
@@ -9,10 +9,12 @@ const STAGGER_MS = 250;
 /** Long enough not to disturb a quiet session, short enough to notice a dead peer within minutes. */
 const KEEPALIVE_DELAY_MS = 60_000;
 
-/** What dialling needs from outside; see {@link netConnect}, sharedLookup and realSchedule for the real ones. */
+/** What dialling needs from outside. */
 export interface DialDeps {
+  /** One sharedLookup() for all dials. */
   readonly lookup: Lookup;
-  readonly schedule: Schedule;
+  readonly clock: Clock;
+  /** net.connect; tests pass their own. */
   readonly connect?: (options: TcpNetConnectOpts) => Socket;
 }
 
@@ -78,18 +80,18 @@ class EndpointDial {
       return;
     }
     this.#signal.addEventListener('abort', this.#onAbort);
-    this.#cancelDeadline = this.#deps.schedule(() => {
+    this.#cancelDeadline = this.#deps.clock.after(deadlineMs, () => {
       this.#fail(new DialTimeout(this.#untried === undefined ? 'EAI_AGAIN' : 'ETIMEDOUT'));
-    }, deadlineMs);
-    this.#deps.lookup(this.#endpoint.host).then(
-      (addresses) => {
+    });
+    this.#deps
+      .lookup(this.#endpoint.host)
+      .then((addresses) => {
         this.#untried = [...addresses];
         this.#tryNext(Object.assign(new Error('the name has no address'), { code: 'ENODATA' }));
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         this.#fail(error);
-      },
-    );
+      });
   }
 
   readonly #onAbort = (): void => {
@@ -116,9 +118,9 @@ class EndpointDial {
     socket.on('error', (error) => {
       if (this.#connecting.delete(socket)) this.#tryNext(error);
     });
-    this.#cancelStagger = this.#deps.schedule(() => {
+    this.#cancelStagger = this.#deps.clock.after(STAGGER_MS, () => {
       this.#tryNext(lastError);
-    }, STAGGER_MS);
+    });
   }
 
   #connect({ address, family }: LookupAddress): Socket {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { watch, type FSWatcher } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { backgroundSchedule, type Schedule } from '../dial/schedule.js';
+import { systemClock, type Clock } from '../../transport/clock.js';
 import { readTokenFile } from './token-file.js';
 
 const DEFAULT_POLL_MS = 30_000;
@@ -21,7 +21,7 @@ export interface TokenWatchOptions {
   /** Called with a token that differs from the last one known. Secret. */
   readonly onChanged: (token: string) => void;
   readonly pollMs?: number;
-  readonly schedule?: Schedule;
+  readonly clock?: Clock;
   /** fs.watch, for tests. */
   readonly watchDirectory?: WatchDirectory;
 }
@@ -37,7 +37,7 @@ export type WatchDirectory = (
 export class TokenWatch {
   readonly #options: TokenWatchOptions;
   readonly #directory: string;
-  readonly #schedule: Schedule;
+  readonly #clock: Clock;
   #knownDigest: string | undefined;
   #watcher: { close(): void } | undefined;
   /** Device and inode of the watched directory: a directory of the same name may be another one later. */
@@ -52,7 +52,7 @@ export class TokenWatch {
     this.#options = options;
     this.#directory = dirname(options.file);
     this.#knownDigest = options.knownToken === undefined ? undefined : digest(options.knownToken);
-    this.#schedule = options.schedule ?? backgroundSchedule;
+    this.#clock = options.clock ?? systemClock;
     this.#poll();
   }
 
@@ -71,17 +71,17 @@ export class TokenWatch {
 
   #poll(): void {
     void this.#check();
-    this.#cancelPoll = this.#schedule(() => {
+    this.#cancelPoll = this.#clock.after(this.#options.pollMs ?? DEFAULT_POLL_MS, () => {
       this.#poll();
-    }, this.#options.pollMs ?? DEFAULT_POLL_MS);
+    });
   }
 
   #onDirectoryEvent(): void {
     // Not put off by further events: a busy directory would then hide the change for as long as it is busy.
-    this.#cancelSettle ??= this.#schedule(() => {
+    this.#cancelSettle ??= this.#clock.after(SETTLE_MS, () => {
       this.#cancelSettle = undefined;
       void this.#check();
-    }, SETTLE_MS);
+    });
   }
 
   /** One at a time; a change during a check is looked at right after it. */
