@@ -98,6 +98,8 @@ describe('claims of a token', () => {
       const inherited = Object.getOwnPropertyNames(Object.prototype);
       for (const agentIdClaim of inherited) {
         expect(read({}, securityConfig({ agentIdClaim })), agentIdClaim).to.equal('bad_agent_id');
+        const identity = read({}, securityConfig({ connectorsClaim: agentIdClaim }));
+        expect(identity, agentIdClaim).to.have.property('connectors', undefined);
       }
     });
 

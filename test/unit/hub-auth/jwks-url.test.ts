@@ -202,6 +202,20 @@ describe('JWKS from a URL', () => {
       clearInterval(timer);
     });
 
+    it('with status 500 and a body without end, and closes the connection', async () => {
+      let timer: NodeJS.Timeout | undefined;
+      const closed = new Promise<void>((resolve) => {
+        server.respond = (response) => {
+          response.writeHead(500).write('x');
+          timer = setInterval(() => response.write('x'), 10);
+          response.once('close', resolve);
+        };
+      });
+      await refusalOf(source(undefined, 60_000).current());
+      await within(5000, 'the connection to be closed', closed);
+      clearInterval(timer);
+    });
+
     it('that never comes', async () => {
       const silent = net.createServer().listen(0, '127.0.0.1');
       await once(silent, 'listening');
@@ -231,6 +245,13 @@ describe('JWKS from a URL', () => {
     clock.advance(MINUTE);
     expect(await outcome(hub, first)).to.equal('jwks_unavailable');
     expect(server.requests).to.have.lengthOf(1);
+  });
+
+  it('has no keys after close even when it had some', async () => {
+    const hub = verifier();
+    expect(await outcome(hub, first)).to.equal('site-a');
+    hub.close();
+    expect(await outcome(hub, first)).to.equal('jwks_unavailable');
   });
 
   it('names the failure of an odd fetch in plain words', async () => {

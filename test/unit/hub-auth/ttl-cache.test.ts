@@ -35,6 +35,7 @@ describe('TTL cache', () => {
   it('keeps nothing with a time of 0', () => {
     const cache = new TtlCache<boolean>(10, 0);
     cache.set('a', true, 0);
+    expect(cache.size).to.equal(0);
     expect(cache.get('a', 0)).to.equal(undefined);
   });
 

@@ -146,6 +146,15 @@ describe('token verifier', () => {
       expect(message).to.include('several');
     });
 
+    it('a key whose JWK does not let it verify', async () => {
+      for (const key_ops of [['sign'], 'verify', [], ['verify', 'wrapKey']]) {
+        const jwks = JSON.stringify({ keys: [{ ...jwkOf(keys.rsa), key_ops }] });
+        const token = signToken(keys.rsa, 'RS256', goodClaims({}, NOW_MS));
+        const { reason } = await refusalOf(verifierFor(jwks).verify(token));
+        expect(reason, JSON.stringify(key_ops)).to.equal('alg_mismatch');
+      }
+    });
+
     it('everything while there are no keys, and after close', async () => {
       const token = signToken(keys.ec, 'ES256', goodClaims({}, NOW_MS));
       expect((await refusalOf(verifierFor('{').verify(token))).reason).to.equal('jwks_unavailable');
