@@ -7,6 +7,9 @@ import type { Socket } from 'node:net';
 import type { RstReason } from '../protocol/index.js';
 import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
 
+/** With one direction ended, a peer that dies goes unnoticed as long as nothing is written (libuv #3449). */
+const HALF_CLOSED_MS = 900_000;
+
 export interface PipeOutcome {
   /** undefined = both directions ended cleanly. */
   readonly reason: RstReason | undefined;
@@ -56,13 +59,11 @@ export class Pipe implements StreamOwner {
     this.#lastActivity = hooks.now();
   }
 
-  /** When the last byte went by, in milliseconds of the hooks' clock. */
-  get lastActivity(): number {
-    return this.#lastActivity;
-  }
-  /** One direction has ended: a peer that dies now may go unnoticed (libuv #3449), so the owner keeps a deadline. */
-  get halfClosed(): boolean {
-    return this.#socketEnded || this.#finForSocket;
+  /** Ends a pipe on which nothing has moved for `idleTimeoutMs` (0 = never); to be called now and then. */
+  checkIdle(now: number, idleTimeoutMs: number): void {
+    const halfClosed = this.#socketEnded || this.#finForSocket;
+    const most = halfClosed ? Math.min(idleTimeoutMs || HALF_CLOSED_MS, HALF_CLOSED_MS) : idleTimeoutMs;
+    if (most > 0 && now - this.#lastActivity >= most) this.#fail('idle_timeout');
   }
 
   /** Takes the socket, which is paused and allows half-open; it starts to flow once there is a stream too. */

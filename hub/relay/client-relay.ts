@@ -51,13 +51,8 @@ export class ClientRelay {
   }
 
   /** Ends it when nothing has moved for too long; to be called now and then. */
-  checkIdle(now: number, halfClosedMs: number): void {
-    const { idleTimeoutMs } = this.#client.listener;
-    const idle = now - this.#pipe.lastActivity;
-    const most = this.#pipe.halfClosed
-      ? Math.min(idleTimeoutMs || halfClosedMs, halfClosedMs)
-      : idleTimeoutMs;
-    if (most > 0 && idle >= most) this.#pipe.abort('idle_timeout');
+  checkIdle(now: number): void {
+    this.#pipe.checkIdle(now, this.#client.listener.idleTimeoutMs);
   }
 
   // ---- finding an agent -----------------------------------------------------------------------------------

@@ -4,9 +4,6 @@ import type { AcceptedClient } from '../listeners/accepted-client.js';
 import { ClientRelay } from './client-relay.js';
 import type { RelayContext } from './relay-context.js';
 
-/** A half-closed stream on which nothing moves may have lost its peer unnoticed (libuv #3449). */
-const HALF_CLOSED_MS = 900_000;
-
 export class Relays {
   readonly #context: RelayContext;
   readonly #relays = new Set<ClientRelay>();
@@ -33,7 +30,7 @@ export class Relays {
 
   /** Ends those that have been idle for too long. */
   sweep(now: number): void {
-    for (const relay of this.#relays) relay.checkIdle(now, HALF_CLOSED_MS);
+    for (const relay of this.#relays) relay.checkIdle(now);
   }
 
   /** Resets all of them. */

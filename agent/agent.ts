@@ -1,0 +1,288 @@
+/** The agent: puts its parts together, starts them in order, reloads, drains and stops. */
+import { randomBytes } from 'node:crypto';
+import type { AgentConfig } from '../config/types.js';
+import type { Logger } from '../observability/log.js';
+import type { Metrics } from '../observability/metrics.js';
+import { startStatusServer, type StatusServer } from '../observability/status-server.js';
+import type { ProcessBudget } from '../protocol/index.js';
+import { systemClock, type Clock } from '../transport/clock.js';
+import type { StreamOffer } from '../transport/pump.js';
+import { startHealthServer, type HealthServer } from './health/health-server.js';
+import { TargetRelay } from './relay/target-relay.js';
+import { sharedLookup } from './targets/shared-lookup.js';
+import { TargetMap } from './targets/target-map.js';
+import { tokenExpiry } from './token/token-expiry.js';
+import { TokenWatch } from './token/token-watch.js';
+import type { AgentTunnel } from './tunnel/agent-tunnel.js';
+import { TunnelLoop } from './tunnel/tunnel-loop.js';
+
+export interface AgentDeps {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly clock?: Clock;
+  /** Where proxy variables are looked up with NC_TRUST_ENV. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly random?: () => number;
+}
+
+export interface ReloadResult {
+  /** YAML keys that changed and count only after a restart. */
+  readonly restartRequired: readonly string[];
+}
+
+const SWEEP_MS = 1000;
+/** Bytes that all sessions of this process may hold. */
+const PROCESS_BUFFER_BYTES = 268_435_456;
+/** How long running streams may go on after SIGTERM: long enough for requests, shorter than a supervisor's patience. */
+const DRAIN_GRACE_MS = 10_000;
+
+export class Agent {
+  readonly #deps: AgentDeps;
+  readonly #clock: Clock;
+  readonly #loop: TunnelLoop;
+  readonly #processBudget: ProcessBudget = { heldBytes: 0, limitBytes: PROCESS_BUFFER_BYTES };
+  readonly #relays = new Set<TargetRelay>();
+  readonly #lookup = sharedLookup();
+  #config: AgentConfig;
+  #targets: TargetMap;
+  #health: HealthServer | undefined;
+  #status: StatusServer | undefined;
+  #watch: TokenWatch | undefined;
+  #tokenExpirySec: number | undefined;
+  #cancelSweep: (() => void) | undefined;
+  #stopping: Promise<void> | undefined;
+  #hurry: (() => void) | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(config: AgentConfig, deps: AgentDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#clock = deps.clock ?? systemClock;
+    this.#targets = new TargetMap(config.targets);
+    this.#loop = new TunnelLoop({
+      log: deps.log,
+      metrics: deps.metrics,
+      clock: this.#clock,
+      env: deps.env ?? process.env,
+      version: deps.version,
+      bootId: randomBytes(16).toString('hex'),
+      processBudget: this.#processBudget,
+      random: deps.random ?? Math.random,
+      config: () => this.#config,
+      onOpen: (tunnel, offer) => this.#onOpen(tunnel, offer),
+      onToken: (token) => {
+        this.#tokenExpirySec = tokenExpiry(token);
+        this.#watch?.know(token);
+      },
+    });
+    this.#setMetricSources();
+  }
+
+  get healthPort(): number {
+    return this.#health?.port ?? 0;
+  }
+  get metricsPort(): number {
+    return this.#status?.port ?? 0;
+  }
+  /** HELLO_ACK has arrived and the tunnel is up. */
+  get ready(): boolean {
+    return this.#stopping === undefined && this.#loop.current !== undefined;
+  }
+
+  /** Opens the health ports and begins to dial; rejects with words for the operator, and then nothing is open. */
+  async start(): Promise<void> {
+    const { log, metrics, version } = this.#deps;
+    const { observability, tunnel } = this.#config;
+    try {
+      this.#health = await startHealthServer({
+        host: observability.healthHost,
+        port: observability.healthPort,
+        state: () => ({ ready: this.ready }),
+        onError: (error) => log.warn('accept_error', { error }),
+      });
+      if (observability.metricsPort !== 0) {
+        this.#status = await startStatusServer({
+          host: observability.healthHost,
+          port: observability.metricsPort,
+          routes: {
+            '/metrics': async () => ({
+              status: 200,
+              contentType: metrics.contentType,
+              body: await metrics.text(),
+            }),
+          },
+          configKey: 'observability.health_host, observability.metrics_port',
+        });
+      }
+    } catch (error) {
+      await this.stopNow();
+      throw error;
+    }
+    log.info('agent_started', {
+      version,
+      node: process.versions.node,
+      agent: tunnel.agentId,
+      url: tunnel.url,
+      connectors: tunnel.exportedConnectors,
+      health_port: this.healthPort,
+    });
+    this.#watchToken();
+    this.#loop.start();
+    this.#sweepLater();
+  }
+
+  /** Puts new targets, connectors, limits and the log level in force; running streams go on. */
+  reload(next: AgentConfig): Promise<ReloadResult> {
+    const { metrics, log } = this.#deps;
+    const before = this.#config;
+    for (const connector of next.tunnel.exportedConnectors) metrics.addConnector(connector);
+    this.#targets = new TargetMap(next.targets);
+    log.setLevel(next.observability.logLevel);
+    // What is read at each attempt counts from the next one on; ports stay as they are until a restart.
+    const { healthHost, healthPort, metricsPort } = before.observability;
+    this.#config = { ...next, observability: { ...next.observability, healthHost, healthPort, metricsPort } };
+    if (before.tunnel.tokenFile !== next.tunnel.tokenFile) this.#watchToken();
+    if (differ(before.tunnel, next.tunnel) || differ(before.proxy, next.proxy)) this.#loop.renew();
+    const ports = ['healthHost', 'healthPort', 'metricsPort'] as const;
+    const changed = ports.filter((key) => before.observability[key] !== next.observability[key]);
+    return Promise.resolve({ restartRequired: changed.map((key) => `observability.${snakeCase(key)}`) });
+  }
+
+  /** Takes no new streams, lets the running ones finish for a short while, then stops. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop(DRAIN_GRACE_MS);
+    return this.#stopping;
+  }
+
+  /** Resets what runs and stops now; also while `stop` is draining. */
+  async stopNow(): Promise<void> {
+    this.#hurry?.();
+    this.#stopping ??= this.#stop(0);
+    await this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const { log } = this.#deps;
+    log.info('draining', { streams: this.#relays.size, grace_ms: graceMs });
+    this.#watch?.close();
+    this.#loop.drain(graceMs);
+    if (graceMs > 0 && this.#relays.size > 0) await this.#drained(graceMs);
+    this.#cancelSweep?.();
+    if (this.#relays.size > 0) log.warn('drain_timeout', { streams: this.#relays.size });
+    for (const relay of [...this.#relays]) relay.abort('draining');
+    // Once more round the loop, so that the resets are on their way before the close.
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#loop.close();
+    await this.#status?.close();
+    await this.#health?.close();
+    log.info('stopped');
+  }
+
+  async #drained(graceMs: number): Promise<void> {
+    let cancel: (() => void) | undefined;
+    await new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+      this.#onEmpty = resolve;
+      cancel = this.#clock.after(graceMs, resolve);
+    });
+    cancel?.();
+  }
+
+  #onOpen(tunnel: AgentTunnel, offer: StreamOffer): void {
+    const { log, metrics } = this.#deps;
+    const { exportedConnectors } = this.#config.tunnel;
+    const target = exportedConnectors.includes(offer.connector)
+      ? this.#targets.find(offer.connector)
+      : undefined;
+    const counters = metrics.forConnector(offer.connector);
+    if (target === undefined) {
+      counters.rejected('denied');
+      log.warn('target_failed', {
+        cid: offer.cid,
+        connector: offer.connector,
+        client: offer.client,
+        reason: 'unknown_connector',
+        why: 'the hub asked for a connector that this agent does not export',
+      });
+      tunnel.pump.refuse(offer.cid, 'unknown_connector');
+      return;
+    }
+    const context = {
+      clock: this.#clock,
+      log,
+      dial: { targets: this.#targets, lookup: this.#lookup, clock: this.#clock },
+      counters,
+      idleTimeoutMs: this.#config.limits.idleTimeoutMs,
+      onEnd: (relay: TargetRelay) => this.#onRelayEnd(relay),
+    };
+    this.#relays.add(new TargetRelay(context, tunnel, offer, target));
+  }
+
+  #onRelayEnd(relay: TargetRelay): void {
+    this.#relays.delete(relay);
+    if (this.#relays.size === 0) this.#onEmpty?.();
+  }
+
+  #watchToken(): void {
+    const { log } = this.#deps;
+    const { tokenFile } = this.#config.tunnel;
+    this.#watch?.close();
+    this.#watch = new TokenWatch({
+      file: tokenFile,
+      knownToken: undefined,
+      onChanged: (token) => {
+        this.#tokenExpirySec = tokenExpiry(token);
+        log.info('token_changed', { expires: this.#tokenExpirySec });
+        this.#loop.tokenChanged(token);
+      },
+    });
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
+      for (const relay of this.#relays) relay.checkIdle(this.#clock.now());
+      this.#sweepLater();
+    });
+  }
+
+  #setMetricSources(): void {
+    const { metrics } = this.#deps;
+    metrics.setSources({
+      activeConnections: () => {
+        const counts = new Map<string, number>();
+        for (const { connector } of this.#relays) counts.set(connector, (counts.get(connector) ?? 0) + 1);
+        return counts;
+      },
+      tunnels: () => [...this.#loop.tunnels()].length,
+      tunnelUptimeSeconds: () => {
+        const current = this.#loop.current;
+        if (current === undefined) return [];
+        return [[this.#config.tunnel.agentId, (this.#clock.now() - current.since) / 1000] as const];
+      },
+      bufferedBytes: () => {
+        this.#loop.tellCounts();
+        const sum = { send: 0, receive: 0 };
+        for (const { pump } of this.#loop.tunnels()) {
+          sum.send += pump.session.held.send;
+          sum.receive += pump.session.held.receive;
+        }
+        return sum;
+      },
+      connectorUp: () =>
+        this.#config.tunnel.exportedConnectors.map((connector) => [
+          connector,
+          this.#loop.current !== undefined && this.#targets.isUp(connector, this.#clock.now()),
+        ]),
+      tokenExpirySeconds: () => this.#tokenExpirySec,
+    });
+  }
+}
+
+function differ(before: object, next: object): boolean {
+  return JSON.stringify(before) !== JSON.stringify(next);
+}
+
+function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+}

@@ -1,0 +1,170 @@
+/** One attempt to reach the hub: token, TLS files, way out, upgrade, HELLO. Ends in a tunnel that is up, or an error. */
+import type { AgentConfig } from '../../config/types.js';
+import {
+  AgentHandshake,
+  encodeFrame,
+  FrameType,
+  Session,
+  type Hello,
+  type HelloAck,
+  type PeerLimits,
+  type ProcessBudget,
+} from '../../protocol/index.js';
+import type { Clock } from '../../transport/clock.js';
+import { runHandshake } from '../../transport/handshake-link.js';
+import type { Link } from '../../transport/link.js';
+import { Pump, type PumpHandlers } from '../../transport/pump.js';
+import { connectWsLink } from '../../transport/ws-link.js';
+import { createDialAgent, type DialAgent } from '../dial/proxy.js';
+import type { Environment } from '../dial/proxy-choice.js';
+import { loadTlsMaterial, type TlsMaterial } from '../dial/tls-roots.js';
+import { readTokenFile } from '../token/token-file.js';
+
+/** Name, connection, proxy, TLS and upgrade together. */
+const CONNECT_TIMEOUT_MS = 15_000;
+const HELLO_ACK_TIMEOUT_MS = 10_000;
+/** What a stream may bring before it is answered. */
+const FIRST_WINDOW_BYTES = 65_536;
+/** The agent's own budgets; its file has no keys for them. */
+export const WINDOW_BYTES = 262_144;
+const MAX_WINDOW_BYTES = 16_777_216;
+const TUNNEL_BUFFER_BYTES = 67_108_864;
+
+export interface DialContext {
+  readonly config: AgentConfig;
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly processBudget: ProcessBudget;
+  /** Fresh per process. */
+  readonly bootId: string;
+  readonly version: string;
+  readonly signal: AbortSignal;
+  /** Session that drains and may finish its streams beside the new one. */
+  readonly overlaps: string | undefined;
+  /** Told of the way out and the token, before anything can fail on the way. */
+  onPrepared(prepared: { proxy: string | undefined; token: string; warnings: readonly string[] }): void;
+}
+
+/** The hub closed the link during the handshake; `closeCode` says why. */
+export class HandshakeError extends Error {
+  override readonly name = 'HandshakeError';
+  readonly closeCode: number;
+  constructor(closeCode: number, message: string) {
+    super(message);
+    this.closeCode = closeCode;
+  }
+}
+
+export interface AgentTunnel {
+  readonly pump: Pump;
+  readonly ack: HelloAck;
+  /** Monotonic milliseconds of the HELLO_ACK. */
+  readonly since: number;
+}
+
+/** Dials the hub once. Rejects with what went wrong; nothing of the attempt is left open then. */
+export async function dialHub(
+  context: DialContext,
+  handlersFor: (tunnel: () => AgentTunnel) => PumpHandlers,
+): Promise<AgentTunnel> {
+  const { tunnel, proxy } = context.config;
+  const { token, warnings } = await readTokenFile(tunnel.tokenFile);
+  const tls = await loadTlsMaterial({ ...tunnel, caBundle: proxy.caBundle }, Date.now());
+  const way = createDialAgent({ targetUrl: tunnel.url, proxy, env: context.env, tls, clock: context.clock });
+  context.onPrepared({
+    proxy: way.httpAgent && way.describe(),
+    token,
+    warnings: [...warnings, ...tls.warnings],
+  });
+  const link = await upgrade(context, way, tls, token);
+  return shakeHands(context, link, handlersFor);
+}
+
+async function upgrade(context: DialContext, way: DialAgent, tls: TlsMaterial, token: string): Promise<Link> {
+  try {
+    return await connectWsLink({
+      url: context.config.tunnel.url,
+      headers: { Authorization: `Bearer ${token}`, 'User-Agent': `nowconnect-agent/${context.version}` },
+      httpAgent: way.httpAgent,
+      tls,
+      signal: context.signal,
+      deadlineMs: CONNECT_TIMEOUT_MS,
+    });
+  } catch (error) {
+    way.destroy();
+    throw way.attribute(error);
+  }
+}
+
+function shakeHands(
+  context: DialContext,
+  link: Link,
+  handlersFor: (tunnel: () => AgentTunnel) => PumpHandlers,
+): Promise<AgentTunnel> {
+  const { clock, signal } = context;
+  const limits: PeerLimits = {
+    windowBytes: FIRST_WINDOW_BYTES,
+    maxStreams: context.config.limits.maxInflightCids,
+    maxPayload: 65_536,
+  };
+  link.send({ head: encodeFrame({ type: FrameType.Hello, hello: hello(context, limits) }), body: undefined });
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => link.terminate();
+    signal.addEventListener('abort', onAbort, { once: true });
+    runHandshake(link, new AgentHandshake(clock.now() + HELLO_ACK_TIMEOUT_MS), clock, {
+      onDocument(ack) {
+        signal.removeEventListener('abort', onAbort);
+        const session = newSession(context, limits, ack.limits);
+        const pump = new Pump(
+          session,
+          link,
+          clock,
+          handlersFor(() => tunnel),
+        );
+        const tunnel: AgentTunnel = { pump, ack, since: clock.now() };
+        pump.kick();
+        resolve(tunnel);
+        return pump;
+      },
+      onFailed(code, message) {
+        signal.removeEventListener('abort', onAbort);
+        reject(new HandshakeError(code, message));
+      },
+    });
+  });
+}
+
+function hello(context: DialContext, limits: PeerLimits): Hello {
+  const { tunnel } = context.config;
+  return {
+    agentId: tunnel.agentId,
+    bootId: context.bootId,
+    version: context.version,
+    features: [],
+    connectors: tunnel.exportedConnectors,
+    limits,
+    resume: undefined,
+    overlaps: context.overlaps,
+  };
+}
+
+function newSession(context: DialContext, local: PeerLimits, peer: PeerLimits): Session {
+  const { tunnel } = context.config;
+  return new Session(
+    {
+      role: 'agent',
+      local,
+      peer,
+      windowBytes: WINDOW_BYTES,
+      maxWindowBytes: MAX_WINDOW_BYTES,
+      bufferBytes: TUNNEL_BUFFER_BYTES,
+      processBudget: context.processBudget,
+      liveness: {
+        pingIntervalMs: tunnel.pingIntervalSec * 1000,
+        pingTimeoutMs: tunnel.pingTimeoutSec * 1000,
+      },
+      acceptsOpens: true,
+    },
+    context.clock.now(),
+  );
+}
