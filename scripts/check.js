@@ -47,6 +47,7 @@ const STEPS = [
     coverage: true,
     prove: true,
   },
+  { name: 'load', command: ['node', 'scripts/load-modules.js'], minutes: 1, coverage: true },
   {
     name: 'coverage-protocol',
     command: gate('--include', 'protocol/**/*.ts', '--branches', '100', '--lines', '100'),

@@ -152,9 +152,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   writeFileSync(configFile, hubYaml(base, options.listeners, ports, options.config ?? {}));
   const child = startNowconnect('hub', ['hub', '--config', configFile], options.env);
   const hub = new Hub(child, configFile, metricsPort, tunnelPort, options, ports, base);
-  if (!options.noWait) {
-    await hub.alive('/healthz 200', async () => (await hub.page('/healthz')).status === 200);
-  }
+  if (!options.noWait) await hub.waitReady();
   return hub;
 }
 
