@@ -59,6 +59,7 @@ export const EVENT_NAMES = [
   'log_lines_dropped',
   'draining',
   'drain_timeout',
+  'stop_forced',
   'stopped',
   'internal_error',
   // `nowconnect demo`.
