@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { RstReason } from '../protocol/index.js';
+import { resetSocket } from './reset-socket.js';
 import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
 
 /** With one direction ended, a peer that dies goes unnoticed as long as nothing is written (libuv #3449). */
@@ -47,6 +48,7 @@ export class Pipe implements StreamOwner {
   #ended = false;
   #bytesFromSocket = 0;
   #bytesToSocket = 0;
+  #unflushed = 0;
   #lastActivity: number;
   #pausedAt: number | undefined;
   #blockedAt: number | undefined;
@@ -69,7 +71,7 @@ export class Pipe implements StreamOwner {
   /** Takes the socket, which is paused and allows half-open; it starts to flow once there is a stream too. */
   attach(socket: Socket): void {
     if (this.#ended) {
-      socket.resetAndDestroy();
+      resetSocket(socket);
       return;
     }
     this.#socket = socket;
@@ -84,7 +86,7 @@ export class Pipe implements StreamOwner {
     const early = this.#forSocket;
     this.#forSocket = [];
     for (const bytes of early) this.#writeToSocket(socket, bytes);
-    if (this.#finForSocket) this.#endSocket(socket);
+    this.#endWhenFlushed(socket);
     this.#resume();
   }
 
@@ -158,11 +160,14 @@ export class Pipe implements StreamOwner {
   #writeToSocket(socket: Socket, bytes: Uint8Array): void {
     const count = bytes.length;
     this.#bytesToSocket += count;
+    this.#unflushed += count;
     this.#hooks.onBytes('toSocket', count);
     const room = socket.write(bytes, (error) => {
       if (error) return;
       this.#lastActivity = this.#hooks.now();
+      this.#unflushed -= count;
       this.#stream?.consumed(count);
+      this.#endWhenFlushed(socket);
     });
     if (!room) this.#blockedAt ??= this.#hooks.now();
   }
@@ -175,10 +180,12 @@ export class Pipe implements StreamOwner {
 
   onFinished(): void {
     this.#finForSocket = true;
-    if (this.#socket !== undefined) this.#endSocket(this.#socket);
+    if (this.#socket !== undefined) this.#endWhenFlushed(this.#socket);
   }
 
-  #endSocket(socket: Socket): void {
+  /** FIN goes out behind everything written, and not before it is flushed: until then a reset must stay possible. */
+  #endWhenFlushed(socket: Socket): void {
+    if (!this.#finForSocket || this.#unflushed > 0 || socket.writableEnded || this.#ended) return;
     socket.end(() => {
       if (!socket.errored) this.#stream?.consumed(1);
     });
@@ -208,7 +215,7 @@ export class Pipe implements StreamOwner {
     this.#stream?.reset(reason);
     this.#stream = undefined;
     this.#finish(reason);
-    this.#socket?.resetAndDestroy();
+    if (this.#socket !== undefined) resetSocket(this.#socket);
     this.#forSocket = [];
     this.#forStream = [];
   }
