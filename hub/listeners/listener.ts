@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { HostPort, ListenerConfig } from '../../config/types.js';
 import type { RejectReason } from '../../observability/metric-labels.js';
+import { type Clock, systemClock } from '../../transport/clock.js';
 import type { AcceptedClient } from './accepted-client.js';
 import { canonicalAddress } from './ip-address.js';
 import { ListenError } from './listen-error.js';
@@ -8,7 +9,6 @@ import { type ListenerPolicy, createListenerPolicy } from './listener-policy.js'
 import type { ProxyHeader, ProxyVersion } from './proxy-protocol.js';
 import { writeProxyHeader } from './proxy-protocol-write.js';
 import { type HeaderOutcome, readProxyHeader } from './read-proxy-header.js';
-import { type Timers, systemTimers } from './timers.js';
 
 /** What the owner of a listener decides and hears. All are called synchronously and must not throw. */
 export interface ListenerHooks {
@@ -26,7 +26,7 @@ export interface ListenerHooks {
 }
 
 export interface ListenerOptions {
-  readonly timers?: Timers;
+  readonly clock?: Clock;
   /** A PROXY header has to be complete within this time. */
   readonly headerTimeoutMs?: number;
   /** Connections whose PROXY header is outstanding; one more is rejected. */
@@ -64,7 +64,7 @@ const ADMISSION_WORDS: Partial<Record<RejectReason, string>> = {
  */
 export class Listener {
   readonly #hooks: ListenerHooks;
-  readonly #timers: Timers;
+  readonly #clock: Clock;
   readonly #headerTimeoutMs: number;
   readonly #maxAwaitingHeader: number;
   #policy: ListenerPolicy;
@@ -83,7 +83,7 @@ export class Listener {
   constructor(config: ListenerConfig, hooks: ListenerHooks, options: ListenerOptions = {}) {
     this.#policy = createListenerPolicy(config);
     this.#hooks = hooks;
-    this.#timers = options.timers ?? systemTimers;
+    this.#clock = options.clock ?? systemClock;
     this.#headerTimeoutMs = options.headerTimeoutMs ?? HEADER_TIMEOUT_MS;
     this.#maxAwaitingHeader = options.maxAwaitingHeader ?? MAX_AWAITING_HEADER;
   }
@@ -225,7 +225,7 @@ export class Listener {
       else if (outcome.kind === 'failed') this.#reject('proxy_protocol', socket, peer, outcome.why);
       else this.#handOn(socket, peer, outcome.header, outcome.leading);
     };
-    const cancel = readProxyHeader(socket, version, this.#headerTimeoutMs, this.#timers, onOutcome);
+    const cancel = readProxyHeader(socket, version, this.#headerTimeoutMs, this.#clock, onOutcome);
     this.#awaitingHeader.set(socket, cancel);
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../../transport/clock.js';
 import type { ProxyHeader, ProxyVersion } from './proxy-protocol.js';
 import { parseProxyHeader } from './proxy-protocol-parse.js';
-import type { Timers } from './timers.js';
 
 /** How the wait for a PROXY header ended. */
 export type HeaderOutcome =
@@ -21,7 +21,7 @@ export function readProxyHeader(
   socket: Socket,
   version: ProxyVersion,
   timeoutMs: number,
-  timers: Timers,
+  clock: Clock,
   onOutcome: (outcome: HeaderOutcome) => void,
 ): () => void {
   let received: Uint8Array = new Uint8Array(0);
@@ -53,13 +53,13 @@ export function readProxyHeader(
   }
 
   function cancel(): void {
-    timers.clearTimeout(timer);
+    stopTimer();
     // Before the listener goes: a flowing socket without one would drop what comes next.
     socket.pause();
     socket.off('data', onData).off('end', onGone).off('close', onGone);
   }
 
-  const timer = timers.setTimeout(onDeadline, timeoutMs);
+  const stopTimer = clock.after(timeoutMs, onDeadline);
   socket.on('data', onData).on('end', onGone).on('close', onGone);
   socket.resume();
   return cancel;

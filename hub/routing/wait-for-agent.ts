@@ -1,4 +1,4 @@
-import { type Timers, systemTimers } from '../listeners/timers.js';
+import { type Clock, systemClock } from '../../transport/clock.js';
 
 /**
  * `available`: an agent came, look again (it may be gone or taken by the time you do).
@@ -8,7 +8,7 @@ import { type Timers, systemTimers } from '../listeners/timers.js';
 export type WaitResult = 'available' | 'timeout' | 'cancelled' | 'full';
 
 export interface WaitOptions {
-  /** When to give up, on the clock of the room's timers. */
+  /** When to give up, on the room's clock. */
   readonly deadlineMs: number;
   /** Aborted when the client left. */
   readonly signal?: AbortSignal;
@@ -22,15 +22,15 @@ type Waiter = (result: WaitResult) => void;
  */
 export class AgentWaitingRoom {
   readonly #maxWaiting: number;
-  readonly #timers: Timers;
+  readonly #clock: Clock;
   /** In the order of arrival. */
   readonly #waiting = new Map<string, Set<Waiter>>();
   #size = 0;
   #closed = false;
 
-  constructor(maxWaiting: number, timers: Timers = systemTimers) {
+  constructor(maxWaiting: number, clock: Clock = systemClock) {
     this.#maxWaiting = maxWaiting;
-    this.#timers = timers;
+    this.#clock = clock;
   }
 
   /** Clients waiting now, over all connectors. */
@@ -40,14 +40,14 @@ export class AgentWaitingRoom {
 
   /** Waits for the next {@link notify} of this connector. Never rejects. */
   wait(connector: string, { deadlineMs, signal }: WaitOptions): Promise<WaitResult> {
-    const delayMs = deadlineMs - this.#timers.now();
+    const delayMs = deadlineMs - this.#clock.now();
     if (this.#closed || signal?.aborted === true) return Promise.resolve('cancelled');
     if (delayMs <= 0) return Promise.resolve('timeout');
     if (this.#size >= this.#maxWaiting) return Promise.resolve('full');
 
     return new Promise((resolve) => {
       const settle = (result: WaitResult): void => {
-        this.#timers.clearTimeout(timer);
+        stopTimer();
         signal?.removeEventListener('abort', onAbort);
         this.#leave(connector, settle);
         resolve(result);
@@ -55,9 +55,9 @@ export class AgentWaitingRoom {
       const onAbort = (): void => {
         settle('cancelled');
       };
-      const timer = this.#timers.setTimeout(() => {
+      const stopTimer = this.#clock.after(delayMs, () => {
         settle('timeout');
-      }, delayMs);
+      });
       signal?.addEventListener('abort', onAbort);
       this.#enter(connector, settle);
     });

@@ -3,7 +3,7 @@ import type { ListenerConfig, ProxyProtocolConfig } from '../../../config/types.
 import type { ListenerOptions } from '../../../hub/listeners/listener.js';
 import { writeProxyHeader } from '../../../hub/listeners/proxy-protocol-write.js';
 import { listenerConfig } from '../../unit/hub-listeners/listener-config.js';
-import { ManualTimers } from '../../unit/hub-listeners/manual-timers.js';
+import { ManualClock } from '../../unit/hub-listeners/manual-clock.js';
 import { ListenerHarness, ending, until } from './listener-harness.js';
 
 const CLIENT = { host: '192.0.2.7', port: 4711 };
@@ -13,16 +13,16 @@ const V2 = writeProxyHeader('v2', CLIENT, FRONT);
 const TRUSTING: ProxyProtocolConfig = { accept: 'v1', trustedCidrs: ['127.0.0.1/32'], send: 'off' };
 
 describe('listener: PROXY protocol', () => {
-  let timers: ManualTimers;
+  let clock: ManualClock;
   let hub: ListenerHarness;
 
   beforeEach(() => {
-    timers = new ManualTimers();
+    clock = new ManualClock();
   });
 
   afterEach(async () => {
     await hub.close();
-    expect(timers.pending).to.equal(0);
+    expect(clock.pending).to.equal(0);
     expect(hub.listener.connections).to.equal(0);
   });
 
@@ -32,7 +32,7 @@ describe('listener: PROXY protocol', () => {
     options: ListenerOptions = {},
   ): Promise<void> {
     const merged = { ...TRUSTING, ...proxyProtocol };
-    hub = await new ListenerHarness({ ...changes, proxyProtocol: merged }, { timers, ...options }).listen();
+    hub = await new ListenerHarness({ ...changes, proxyProtocol: merged }, { clock, ...options }).listen();
   }
 
   for (const [version, header] of [
@@ -48,7 +48,7 @@ describe('listener: PROXY protocol', () => {
       expect(accepted.peer).to.deep.equal({ host: '127.0.0.1', port: socket.localPort });
       expect(Buffer.from(accepted.leading).toString()).to.equal('bind request');
       expect(accepted.socket.isPaused()).to.equal(true);
-      expect(timers.pending).to.equal(0);
+      expect(clock.pending).to.equal(0);
     });
 
     it(`puts a ${version} header together from single bytes, and loses none that follow`, async () => {
@@ -137,10 +137,10 @@ describe('listener: PROXY protocol', () => {
     await open({});
     const socket = await hub.connect();
     socket.write(V1.subarray(0, 20));
-    await until(() => hub.listener.connections === 1 && timers.pending === 1);
-    timers.advance(4999);
+    await until(() => hub.listener.connections === 1 && clock.pending === 1);
+    clock.advance(4999);
     expect(hub.rejected).to.deep.equal([]);
-    timers.advance(1);
+    clock.advance(1);
     expect(await ending(socket)).to.equal('ECONNRESET');
     expect(hub.rejected).to.deep.equal([
       'proxy_protocol 127.0.0.1 no complete PROXY v1 header within 5000 ms',
@@ -206,7 +206,7 @@ describe('listener: PROXY protocol', () => {
     hub.listener.stopAccepting();
     expect(await ending(socket)).to.equal('ECONNRESET');
     expect(hub.rejected).to.deep.equal(['draining 127.0.0.1 the hub is shutting down']);
-    expect(timers.pending).to.equal(0);
+    expect(clock.pending).to.equal(0);
   });
 
   it('applies rules that changed while the header was on its way', async () => {

@@ -22,6 +22,11 @@ function toText({ width, value }: Address): string {
     .join('.');
 }
 
+/** ::ffff:0:0/96; the oracle leaves these to the test of their own. */
+function isMapped({ width, value }: Address): boolean {
+  return width === 128 && value >> 32n === 0xffffn;
+}
+
 /** A block, and an address that shares a random number of leading bits with it, so that edges are hit often. */
 const blockAndAddress = fc
   .tuple(address, fc.nat(128), fc.nat(128), fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }))
@@ -30,7 +35,8 @@ const blockAndAddress = fc
     const low = BigInt(network.width - (shared % (network.width + 1)));
     const value = ((network.value >> low) << low) | (noise & ((1n << low) - 1n));
     return { network, bits, address: { width: network.width, value } };
-  });
+  })
+  .filter((sample) => !isMapped(sample.address));
 
 describe('CIDR allow-list', () => {
   it('agrees with arithmetic on whole numbers', () => {

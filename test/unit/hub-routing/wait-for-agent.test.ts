@@ -2,17 +2,17 @@ import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { AgentWaitingRoom, type WaitResult } from '../../../hub/routing/wait-for-agent.js';
-import { ManualTimers } from '../hub-listeners/manual-timers.js';
+import { ManualClock } from '../hub-listeners/manual-clock.js';
 
 describe('waiting for an agent', () => {
-  let timers: ManualTimers;
+  let clock: ManualClock;
   let room: AgentWaitingRoom;
   /** Results in the order in which they came. */
   let results: string[];
 
   beforeEach(() => {
-    timers = new ManualTimers();
-    room = new AgentWaitingRoom(3, timers);
+    clock = new ManualClock();
+    room = new AgentWaitingRoom(3, clock);
     results = [];
   });
 
@@ -39,7 +39,7 @@ describe('waiting for an agent', () => {
     expect(await settled()).to.deep.equal([]);
     room.notify('db');
     expect(await settled()).to.deep.equal(['one available', 'two available', 'three available']);
-    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+    expect([room.size, clock.pending]).to.deep.equal([0, 0]);
   });
 
   it('wakes only who waits for that connector', async () => {
@@ -53,18 +53,18 @@ describe('waiting for an agent', () => {
 
   it('ends at the deadline and not before', async () => {
     void wait('one', 'db', 3000);
-    timers.advance(2999);
+    clock.advance(2999);
     expect(await settled()).to.deep.equal([]);
-    timers.advance(1);
+    clock.advance(1);
     expect(await settled()).to.deep.equal(['one timeout']);
-    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+    expect([room.size, clock.pending]).to.deep.equal([0, 0]);
   });
 
   it('does not wait when the deadline is now or over', async () => {
-    timers.advance(50);
+    clock.advance(50);
     expect(await wait('one', 'db', 50)).to.equal('timeout');
     expect(await wait('two', 'db', 0)).to.equal('timeout');
-    expect(timers.pending).to.equal(0);
+    expect(clock.pending).to.equal(0);
   });
 
   it('ends when the client leaves, and lets go of its signal', async () => {
@@ -73,7 +73,7 @@ describe('waiting for an agent', () => {
     expect(getEventListeners(signal, 'abort')).to.have.length(1);
     abort();
     expect(await settled()).to.deep.equal(['one cancelled']);
-    expect([room.size, timers.pending, getEventListeners(signal, 'abort').length]).to.deep.equal([0, 0, 0]);
+    expect([room.size, clock.pending, getEventListeners(signal, 'abort').length]).to.deep.equal([0, 0, 0]);
   });
 
   it('lets go of the signal after any other end', () => {
@@ -81,13 +81,13 @@ describe('waiting for an agent', () => {
     void wait('one', 'db', 3000, signal);
     room.notify('db');
     void wait('two', 'db', 3000, signal);
-    timers.advance(3000);
+    clock.advance(3000);
     expect(getEventListeners(signal, 'abort')).to.have.length(0);
   });
 
   it('does not wait for a client that left before', async () => {
     expect(await wait('one', 'db', 3000, AbortSignal.abort())).to.equal('cancelled');
-    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+    expect([room.size, clock.pending]).to.deep.equal([0, 0]);
   });
 
   it('takes no more than its number over all connectors, and takes again when one has gone', async () => {
@@ -108,7 +108,7 @@ describe('waiting for an agent', () => {
     room.close();
     void wait('three', 'a');
     expect(await settled()).to.have.members(['one cancelled', 'two cancelled', 'three cancelled']);
-    expect([room.size, timers.pending]).to.deep.equal([0, 0]);
+    expect([room.size, clock.pending]).to.deep.equal([0, 0]);
   });
 
   it('ends on the clock of the machine when none is given', async () => {
@@ -126,7 +126,7 @@ describe('waiting for an agent', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const clock = new ManualTimers();
+        const clock = new ManualClock();
         const small = new AgentWaitingRoom(4, clock);
         const clients: { abort: () => void; signal: AbortSignal; ends: number }[] = [];
         for (const now of steps) {
