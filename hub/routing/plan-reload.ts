@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HubConfig, HubTunnelConfig, ListenerConfig } from '../../config/types.js';
 
 /** One open port under its old and its new configuration. */
-export interface ListenerChange {
+interface ListenerChange {
   readonly from: ListenerConfig;
   readonly to: ListenerConfig;
 }

@@ -204,9 +204,9 @@ describe('listener: PROXY protocol', () => {
     const socket = await hub.connect();
     await until(() => hub.listener.connections === 1);
     hub.listener.stopAccepting();
+    expect(clock.pending).to.equal(0);
     expect(await ending(socket)).to.equal('ECONNRESET');
     expect(hub.rejected).to.deep.equal(['draining 127.0.0.1 the hub is shutting down']);
-    expect(clock.pending).to.equal(0);
   });
 
   it('applies rules that changed while the header was on its way', async () => {
