@@ -1,3 +1,4 @@
+import { isTlsCode } from './error-code.js';
 import type { DialFailure, DialFailureContext } from './failure.js';
 
 const UNTRUSTED = new Set([
@@ -73,7 +74,7 @@ export function describeTls(
       permanent: true,
     };
   }
-  if (!/^(ERR_SSL_|ERR_TLS_|EPROTO$|CERT_|UNABLE_TO_)/.test(code)) return undefined;
+  if (!isTlsCode(code)) return undefined;
 
   // EPROTO carries OpenSSL's reason in its text only.
   const words = `${code} ${detail}`.toUpperCase().replaceAll(' ', '_');

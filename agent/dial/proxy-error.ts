@@ -1,4 +1,4 @@
-import { errorCode } from './error-code.js';
+import { errorCode, isTlsCode } from './error-code.js';
 
 /**
  * What went wrong between the agent and its proxy:
@@ -29,10 +29,6 @@ export class ProxyError extends Error {
   }
 }
 
-/** Errors of OpenSSL and Node's TLS layer, as opposed to those of TCP and DNS. */
-const TLS_CODE =
-  /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH$|INVALID_CA$)/;
-
 /**
  * Classifies an error that surfaced before the proxy had opened the tunnel.
  * @param proxy how to name the proxy, credentials masked
@@ -40,11 +36,16 @@ const TLS_CODE =
 export function toProxyError(error: unknown, proxy: string): ProxyError {
   if (error instanceof ProxyError) return error;
   const code = errorCode(error);
-  if (code === undefined) {
-    // The library's own complaints quote the answer, so none of their words are kept.
-    return new ProxyError('bad_response', `the proxy ${proxy} hung up or did not answer CONNECT with HTTP`);
+  if (code === undefined || code === 'ECONNRESET' || code === 'EPIPE') {
+    // The library's own complaints have no code and quote the answer, so none of their words are kept.
+    return new ProxyError('bad_response', `the proxy ${proxy} hung up or did not answer CONNECT with HTTP`, {
+      code,
+    });
   }
-  return TLS_CODE.test(code)
+  if (code === 'ETIMEDOUT') {
+    return new ProxyError('timeout', `the proxy ${proxy} did not answer CONNECT in time`, { code });
+  }
+  return isTlsCode(code)
     ? new ProxyError('tls', `TLS with the proxy ${proxy} failed: ${code}`, { code })
     : new ProxyError('connect', `cannot reach the proxy ${proxy}: ${code}`, { code });
 }

@@ -24,7 +24,10 @@ export interface DialAgent {
   readonly httpAgent: Agent | undefined;
   /** For logs: the proxy and where it was set, credentials masked; `direct` without one. */
   describe(): string;
-  /** Puts a raw error down to the proxy (a {@link ProxyError}) as long as the proxy has not opened the tunnel. */
+  /**
+   * What the error that ended the attempt really was: a {@link ProxyError} when the proxy had not opened the tunnel yet,
+   * else the error itself.
+   */
   attribute(error: unknown): unknown;
   /** Cancels what is pending. A connection that was already upgraded is its new owner's and stays. Idempotent. */
   destroy(): void;
@@ -67,6 +70,8 @@ class ProxiedDial implements DialAgent {
   readonly #abort = new AbortController();
   #bound: AnswerBound | undefined;
   #cancelDeadline: (() => void) | undefined;
+  /** What this class found wrong itself. */
+  #failure: ProxyError | undefined;
   #tunnelOpen = false;
   #handedOver = false;
 
@@ -93,6 +98,7 @@ class ProxiedDial implements DialAgent {
   }
 
   attribute(error: unknown): unknown {
+    if (this.#failure !== undefined) return this.#failure;
     // An attempt that was cancelled is nobody's fault.
     if (this.#tunnelOpen || errorCode(error) === 'ABORT_ERR') return error;
     return toProxyError(error, this.#choice.description);
@@ -153,7 +159,8 @@ class ProxiedDial implements DialAgent {
   }
 
   #fail(request: ClientRequest, error: ProxyError): void {
-    // In this order: the request keeps the error and fails with it once the aborted socket has ended the CONNECT.
+    // The request may fail with this error or with the AbortError of the socket: attribute() makes it this one.
+    this.#failure = error;
     request.destroy(error);
     this.#cancel();
   }

@@ -1,0 +1,221 @@
+import type { LookupAddress } from 'node:dns';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { expect } from 'chai';
+import type { HostPort, TargetConfig } from '../../../config/types.js';
+import { connectTarget, type ConnectTargetDeps } from '../../../agent/targets/connect-target.js';
+import { sharedLookup } from '../../../agent/targets/shared-lookup.js';
+import { TargetError } from '../../../agent/targets/target-error.js';
+import { TargetMap } from '../../../agent/targets/target-map.js';
+import { systemClock } from '../../../transport/clock.js';
+import { startBlackHole, type BlackHole } from '../../support/black-hole.js';
+import { fdCount } from '../../support/fds.js';
+import { freePort } from '../../support/free-port.js';
+import { Owner } from '../../support/owner.js';
+import { echo, portOf, startTarget, type Target } from '../../support/tcp-targets.js';
+import { waitFor } from '../../support/wait-for.js';
+
+const LOCAL = '127.0.0.1';
+
+/** There is no DNS where tests run, so names are made up here. */
+function names(host: string): Promise<LookupAddress[]> {
+  const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' });
+  return host.endsWith('.invalid') ? Promise.reject(error) : Promise.resolve([{ address: LOCAL, family: 4 }]);
+}
+
+describe('agent/targets connect', () => {
+  const owner = new Owner();
+  let hole: BlackHole;
+  let target: Target;
+  let closedPort: number;
+
+  before(async () => {
+    hole = await owner.own(startBlackHole());
+    target = await owner.own(startTarget(echo));
+    closedPort = await freePort();
+  });
+  after(() => owner.stop());
+
+  interface Bench {
+    readonly targets: TargetMap;
+    readonly config: TargetConfig;
+    readonly dial: (signal?: AbortSignal) => Promise<Socket>;
+    /** The error that the dial must end with. */
+    readonly failure: () => Promise<TargetError>;
+  }
+
+  function bench(
+    endpoints: readonly HostPort[],
+    connectTimeoutMs = 5000,
+    more: Partial<ConnectTargetDeps> = {},
+  ): Bench {
+    const config: TargetConfig = { endpoints, connectTimeoutMs };
+    const targets = new TargetMap(new Map([['db', config]]));
+    const deps: ConnectTargetDeps = { targets, clock: systemClock, lookup: sharedLookup(names), ...more };
+    const dial = (signal = new AbortController().signal): Promise<Socket> =>
+      connectTarget({ connector: 'db', target: config, signal, deps });
+    return {
+      targets,
+      config,
+      dial,
+      async failure() {
+        const error: unknown = await dial().then(
+          (socket) => socket.destroy(),
+          (reason: unknown) => reason,
+        );
+        expect(error).to.be.instanceOf(TargetError);
+        return error as TargetError;
+      },
+    };
+  }
+
+  it('gives a connected socket that reads nothing until it is resumed', async () => {
+    const socket = await bench([{ host: 'db.corp', port: target.port }]).dial();
+    expect(socket.isPaused()).to.equal(true);
+    expect(socket.allowHalfOpen).to.equal(true);
+    socket.end('ping');
+    const [answer] = (await once(socket.resume(), 'data')) as [Buffer];
+    expect(answer.toString()).to.equal('ping');
+    await once(socket, 'close');
+  });
+
+  it('says connect_refused for a port where nothing listens', async () => {
+    const error = await bench([{ host: LOCAL, port: closedPort }]).failure();
+    expect(error.rstReason).to.equal('connect_refused');
+    expect(error.message).to.match(
+      /^connector "db": 127\.0\.0\.1:\d+: refused; nothing listens on that port \(ECONNREFUSED\)$/,
+    );
+  });
+
+  it('says connect_timeout for a port that never answers, at the deadline', async () => {
+    const startedAt = Date.now();
+    const error = await bench([{ host: LOCAL, port: hole.port }], 150).failure();
+    expect(error.rstReason).to.equal('connect_timeout');
+    expect(Date.now() - startedAt).to.be.within(145, 2000);
+  });
+
+  it('says dns_failed for a name that cannot be resolved', async () => {
+    const error = await bench([{ host: 'nonexistent.invalid', port: 389 }]).failure();
+    expect(error.rstReason).to.equal('dns_failed');
+    expect(error.message).to.include('nonexistent.invalid:389: the name cannot be resolved (ENOTFOUND)');
+  });
+
+  it('says internal for a port that cannot be', async () => {
+    const error = await bench([{ host: LOCAL, port: 70_000 }]).failure();
+    expect(error.rstReason).to.equal('internal');
+  });
+
+  it('goes on to the next endpoint after each kind of failure, and begins with the working one the next time', async () => {
+    const endpoints = [
+      { host: 'nonexistent.invalid', port: target.port },
+      { host: LOCAL, port: closedPort },
+      { host: LOCAL, port: hole.port },
+      { host: LOCAL, port: target.port },
+    ];
+    const { targets, config, dial } = bench(endpoints, 1000);
+    (await dial()).destroy();
+    expect(targets.order(config, systemClock.now())[0]).to.equal(endpoints[3]);
+    const startedAt = Date.now();
+    (await dial()).destroy();
+    expect(Date.now() - startedAt, 'the black hole is not tried first any more').to.be.below(400);
+  });
+
+  it('lists every endpoint that failed, within one deadline for all', async () => {
+    const endpoints = [hole.port, closedPort, hole.port].map((port) => ({ host: LOCAL, port }));
+    const startedAt = Date.now();
+    const error = await bench(endpoints, 300).failure();
+    expect(Date.now() - startedAt).to.be.within(295, 2000);
+    expect(error.attempts.map(({ rstReason }) => rstReason)).to.deep.equal([
+      'connect_timeout',
+      'connect_refused',
+      'connect_timeout',
+    ]);
+    // Of 300 ms the first may use a third; the refused one leaves its share to the last.
+    expect(error.attempts[0]?.elapsedMs).to.be.within(95, 190);
+    expect(error.attempts[2]?.elapsedMs).to.be.within(100, 205);
+  });
+
+  it('stops at a limit of this machine, and does not hold it against the endpoint', async () => {
+    let dials = 0;
+    const endpoints = [1, 2].map((port) => ({ host: LOCAL, port }));
+    const { failure, targets, config } = bench(endpoints, 1000, {
+      connect: () => {
+        dials += 1;
+        throw Object.assign(new Error('x'), { code: 'EMFILE' });
+      },
+    });
+    const error = await failure();
+    expect(error.rstReason).to.equal('limit');
+    expect(error.message).to.match(/raise its limit/);
+    expect(dials).to.equal(1);
+    expect(targets.order(config, systemClock.now())).to.deep.equal(endpoints);
+  });
+
+  it('loses no reset of a server that resets at once, whether it comes during the connect or after', async () => {
+    const server = createServer((socket) => socket.resetAndDestroy());
+    await new Promise<void>((resolve) => server.listen(0, LOCAL, resolve));
+    const { dial } = bench([{ host: LOCAL, port: portOf(server) }]);
+    const howItEnded = async (): Promise<string> => {
+      try {
+        const socket = await dial();
+        const error = socket.errored ?? ((await once(socket.resume(), 'error')) as [Error])[0];
+        return (error as NodeJS.ErrnoException).code ?? 'no code';
+      } catch (error) {
+        return /\((\w+)\)$/.exec((error as TargetError).message)?.[1] ?? 'no code';
+      }
+    };
+    try {
+      for (let round = 0; round < 50; round += 1) expect(await howItEnded()).to.equal('ECONNRESET');
+    } finally {
+      server.close();
+    }
+  });
+
+  it('rejects with the reason of the signal when it aborts mid-dial, at once', async () => {
+    const abort = new AbortController();
+    const reason = new Error('the client left');
+    const dialled = bench([{ host: LOCAL, port: hole.port }]).dial(abort.signal);
+    setImmediate(() => abort.abort(reason));
+    expect(await dialled.catch((error: unknown) => error)).to.equal(reason);
+  });
+
+  it('leaves no descriptor, timer or late connection behind 1,000 dials that are cancelled at any moment', async () => {
+    const endpoints = [
+      { host: LOCAL, port: hole.port },
+      { host: 'db.corp', port: target.port },
+    ];
+    const { dial } = bench(endpoints);
+    const working = bench([{ host: 'db.corp', port: target.port }]);
+    // Whatever the first connection opens for good is open before the count.
+    (await working.dial()).destroy();
+    await waitFor('the first connection to be gone', () => target.sockets.size === 0);
+    const fdsBefore = fdCount(process.pid);
+    const timersBefore = timers();
+
+    let cancelled = 0;
+    const one = async (index: number): Promise<void> => {
+      const abort = new AbortController();
+      const dialled = (index % 2 === 0 ? dial : working.dial)(abort.signal);
+      const ended = dialled.then(
+        (socket) => socket.destroy(),
+        () => (cancelled += 1),
+      );
+      // From the same turn to a few turns later: before the lookup, during it, while connecting, just connected.
+      for (let turn = 0; turn < index % 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      abort.abort();
+      await ended;
+    };
+    for (let batch = 0; batch < 10; batch += 1) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => one(index)));
+    }
+    // All that went into the black hole, and those of the others that were cancelled before they connected.
+    expect(cancelled).to.be.at.least(500);
+    await waitFor('the descriptors to be back', () => fdCount(process.pid) <= fdsBefore);
+    await waitFor('the target to see them end', () => target.sockets.size === 0);
+    expect(timers()).to.be.at.most(timersBefore);
+  });
+});
+
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+}
