@@ -1,26 +1,49 @@
-/** Two sessions against each other on virtual time: no sockets, no sleeps. */
-import { Session, type Cid, type RstReason, type SessionEvent, type SessionOptions } from '../../protocol/index.js';
+/**
+ * Two sessions against each other on virtual time: no sockets, no sleeps. The link between them has a delay, may cut
+ * messages into pieces, and may stop taking messages from one side, as a full socket does.
+ */
+import {
+  Session,
+  type Cid,
+  type PeerLimits,
+  type RstReason,
+  type SessionEvent,
+  type SessionOptions,
+} from '../../protocol/index.js';
 
+/** Window of every stream unless a test says otherwise, in bytes. */
 export const WINDOW = 65_536;
 
-export interface SimOptions {
-  /** One-way delay of the link, in milliseconds. */
-  readonly latencyMs?: number;
-  /** Largest piece that the link hands on at once, in bytes; default: whole messages. */
-  readonly sliceBytes?: number;
-  readonly hub?: Partial<SessionOptions>;
-  readonly agent?: Partial<SessionOptions>;
-  /** Whether the sides consume what they receive at once; default true. */
-  readonly autoConsume?: boolean;
+export interface SimSideOptions extends Partial<Omit<SessionOptions, 'role' | 'local' | 'peer'>> {
+  /** What this side says in its HELLO or HELLO_ACK. */
+  readonly limits?: Partial<PeerLimits>;
 }
 
-const LIMITS = { windowBytes: WINDOW, maxStreams: 1000, maxPayload: 65_536 };
+export interface SimOptions {
+  /** One-way delay of the link, in milliseconds; default 0. */
+  readonly latencyMs?: number;
+  /** Largest piece that the link hands on at once, in bytes; a function is asked for each piece. Default: whole messages. */
+  readonly sliceBytes?: number | (() => number);
+  readonly hub?: SimSideOptions;
+  readonly agent?: SimSideOptions;
+  /** Whether the sides consume what they receive at once; default true. */
+  readonly autoConsume?: boolean;
+  /** Sees each message as it leaves. */
+  readonly onMessage?: (from: 'hub' | 'agent', bytes: Uint8Array) => void;
+}
 
-function options(role: 'hub' | 'agent', override: Partial<SessionOptions> | undefined): SessionOptions {
+const LIMITS: PeerLimits = { windowBytes: WINDOW, maxStreams: 1000, maxPayload: 65_536 };
+
+function sessionOptions(
+  role: 'hub' | 'agent',
+  own: SimSideOptions = {},
+  other: SimSideOptions = {},
+): SessionOptions {
+  const { limits, ...override } = own;
   return {
     role,
-    local: LIMITS,
-    peer: LIMITS,
+    local: { ...LIMITS, ...limits },
+    peer: { ...LIMITS, ...other.limits },
     windowBytes: WINDOW,
     maxWindowBytes: WINDOW,
     bufferBytes: 64 * 1024 * 1024,
@@ -35,7 +58,8 @@ function options(role: 'hub' | 'agent', override: Partial<SessionOptions> | unde
 export class SimSide {
   readonly session: Session;
   readonly events: SessionEvent[] = [];
-  readonly received = new Map<Cid, Uint8Array[]>();
+  readonly #received = new Map<Cid, Uint8Array[]>();
+  readonly #unconsumed = new Map<Cid, number>();
   readonly #sim: SimPair;
   readonly #autoConsume: boolean;
 
@@ -57,12 +81,28 @@ export class SimSide {
   write(cid: Cid, bytes: Uint8Array): void {
     this.session.write(cid, bytes);
   }
-  consume(cid: Cid, count: number): void {
-    this.session.consumed(cid, count, this.#sim.now);
+  finish(cid: Cid): void {
+    this.session.finish(cid);
+  }
+  reset(cid: Cid, reason: RstReason): void {
+    this.session.reset(cid, reason);
+    this.#unconsumed.delete(cid);
+  }
+  /** Takes up to `count` of what is there (a FIN counts one); returns how many it was. */
+  consume(cid: Cid, count: number): number {
+    const there = this.unconsumed(cid);
+    const taken = Math.min(count, there);
+    this.#unconsumed.set(cid, there - taken);
+    this.session.consumed(cid, taken, this.#sim.now);
+    return taken;
+  }
+  /** Bytes, and the FIN, that were received and not consumed. */
+  unconsumed(cid: Cid): number {
+    return this.#unconsumed.get(cid) ?? 0;
   }
   /** Everything received on a stream, joined. */
   bytesOf(cid: Cid): Uint8Array {
-    return Buffer.concat(this.received.get(cid) ?? []);
+    return Buffer.concat(this.#received.get(cid) ?? []);
   }
   ofType<T extends SessionEvent['type']>(type: T): Extract<SessionEvent, { type: T }>[] {
     return this.events.filter((event): event is Extract<SessionEvent, { type: T }> => event.type === type);
@@ -70,97 +110,163 @@ export class SimSide {
   resets(): { cid: Cid; reason: RstReason }[] {
     return this.ofType('reset').map(({ cid, reason }) => ({ cid, reason }));
   }
+  /** How the session ended: its code; undefined while it goes on. */
+  endCode(): number | undefined {
+    return this.ofType('ended')[0]?.code;
+  }
 
   takeEvents(): void {
     for (let event = this.session.pollEvent(); event; event = this.session.pollEvent()) {
       this.events.push(event);
-      if (event.type === 'data') {
-        const pieces = this.received.get(event.cid) ?? [];
-        pieces.push(event.bytes.slice());
-        this.received.set(event.cid, pieces);
-        if (this.#autoConsume) this.consume(event.cid, event.bytes.length);
-      }
-      if (event.type === 'finished' && this.#autoConsume) this.consume(event.cid, 1);
+      if (event.type === 'data') this.#onData(event.cid, event.bytes);
+      else if (event.type === 'finished') this.#onArrived(event.cid, 1);
+      else if (event.type === 'reset' || event.type === 'closed') this.#unconsumed.delete(event.cid);
     }
+  }
+
+  #onData(cid: Cid, bytes: Uint8Array): void {
+    const pieces = this.#received.get(cid) ?? [];
+    // A view of the link's bytes, which nobody may keep.
+    pieces.push(bytes.slice());
+    this.#received.set(cid, pieces);
+    this.#onArrived(cid, bytes.length);
+  }
+
+  #onArrived(cid: Cid, count: number): void {
+    this.#unconsumed.set(cid, this.unconsumed(cid) + count);
+    if (this.#autoConsume) this.consume(cid, count);
   }
 }
 
 interface Flight {
   readonly at: number;
-  readonly to: SimSide;
   readonly bytes: Uint8Array;
   readonly last: boolean;
 }
 
+/** One direction of the link. */
+class Wire {
+  readonly from: SimSide;
+  readonly to: SimSide;
+  /** True while it takes no messages. */
+  paused = false;
+  readonly flights: Flight[] = [];
+
+  constructor(from: SimSide, to: SimSide) {
+    this.from = from;
+    this.to = to;
+  }
+
+  /** Sends one message, in pieces. */
+  carry(message: Uint8Array, at: number, pieceBytes: () => number): void {
+    // A shorter delay than before does not overtake.
+    const arrival = Math.max(at, this.flights.at(-1)?.at ?? 0);
+    for (let start = 0; start < message.length;) {
+      const end = Math.min(message.length, start + pieceBytes());
+      this.flights.push({ at: arrival, bytes: message.subarray(start, end), last: end === message.length });
+      start = end;
+    }
+  }
+
+  /** Hands on what is due; true when something was. */
+  deliver(now: number): boolean {
+    let due = 0;
+    for (
+      let flight = this.flights[due];
+      flight !== undefined && flight.at <= now;
+      flight = this.flights[due]
+    ) {
+      due++;
+      this.to.session.receive(flight.bytes, now);
+      if (flight.last) this.to.session.receiveMessageEnd();
+      this.to.takeEvents();
+    }
+    this.flights.splice(0, due);
+    return due > 0;
+  }
+}
+
 export class SimPair {
   now = 0;
+  latencyMs: number;
   readonly hub: SimSide;
   readonly agent: SimSide;
-  readonly #latencyMs: number;
-  readonly #sliceBytes: number;
-  readonly #flights: Flight[] = [];
   /** Bytes that crossed the link, both directions. */
   linkBytes = 0;
+  readonly #pieceBytes: () => number;
+  readonly #onMessage: SimOptions['onMessage'];
+  readonly #wires: readonly [hubToAgent: Wire, agentToHub: Wire];
 
   constructor(sim: SimOptions = {}) {
-    this.#latencyMs = sim.latencyMs ?? 0;
-    this.#sliceBytes = sim.sliceBytes ?? Infinity;
-    const auto = sim.autoConsume ?? true;
-    this.hub = new SimSide(this, new Session(options('hub', sim.hub), 0), auto);
-    this.agent = new SimSide(this, new Session(options('agent', sim.agent), 0), auto);
+    this.latencyMs = sim.latencyMs ?? 0;
+    const { sliceBytes = Infinity, autoConsume = true } = sim;
+    this.#pieceBytes = typeof sliceBytes === 'number' ? () => sliceBytes : sliceBytes;
+    this.#onMessage = sim.onMessage;
+    this.hub = new SimSide(this, new Session(sessionOptions('hub', sim.hub, sim.agent), 0), autoConsume);
+    this.agent = new SimSide(this, new Session(sessionOptions('agent', sim.agent, sim.hub), 0), autoConsume);
+    this.#wires = [new Wire(this.hub, this.agent), new Wire(this.agent, this.hub)];
+  }
+
+  get sides(): readonly [SimSide, SimSide] {
+    return [this.hub, this.agent];
+  }
+
+  /** Opens a stream from the hub, accepts it at the agent, and lets both know. */
+  openAccepted(connector = 'db'): Cid {
+    const cid = this.hub.open(connector);
+    this.runUntilIdle();
+    this.agent.accept(cid);
+    this.runUntilIdle();
+    return cid;
+  }
+
+  /** Stops (or lets go on) what `from` sends: its link is not writable. What is under way arrives. */
+  pause(from: SimSide, paused = true): void {
+    for (const wire of this.#wires) if (wire.from === from) wire.paused = paused;
   }
 
   /** Moves what is due without letting time pass; returns whether anything moved. */
   step(): boolean {
     let moved = false;
-    for (const [from, to] of [
-      [this.hub, this.agent],
-      [this.agent, this.hub],
-    ] as const) {
-      from.takeEvents();
-      const message = from.session.pollTransmit(this.now);
-      if (message === undefined) continue;
-      moved = true;
-      const bytes = Buffer.concat([message.head, message.body ?? Buffer.alloc(0)]);
-      this.linkBytes += bytes.length;
-      for (let at = 0; at < bytes.length; at += this.#sliceBytes) {
-        const piece = bytes.subarray(at, Math.min(bytes.length, at + this.#sliceBytes));
-        const last = at + this.#sliceBytes >= bytes.length;
-        this.#flights.push({ at: this.now + this.#latencyMs, to, bytes: piece, last });
+    for (const wire of this.#wires) {
+      wire.from.takeEvents();
+      const message = wire.paused ? undefined : wire.from.session.pollTransmit(this.now);
+      if (message !== undefined) {
+        moved = true;
+        const bytes = Buffer.concat([message.head, message.body ?? new Uint8Array(0)]);
+        this.linkBytes += bytes.length;
+        this.#onMessage?.(wire.from === this.hub ? 'hub' : 'agent', bytes);
+        wire.carry(bytes, this.now + this.latencyMs, this.#pieceBytes);
       }
-    }
-    while (this.#flights[0] !== undefined && this.#flights[0].at <= this.now) {
-      const flight = this.#flights.shift()!;
-      flight.to.session.receive(flight.bytes, this.now);
-      if (flight.last) flight.to.session.receiveMessageEnd();
-      flight.to.takeEvents();
-      moved = true;
+      if (wire.deliver(this.now)) moved = true;
     }
     return moved;
   }
 
-  /** Lets time pass until nothing but the liveness timers is left, at most `limitMs`. */
+  /** Lets time pass until nothing but the liveness timers is left. Throws when that takes more than `limitMs`. */
   runUntilIdle(limitMs = 60_000): void {
     const end = this.now + limitMs;
     while (this.now < end) {
       if (this.step()) continue;
-      const next = this.#flights[0]?.at ?? this.#soonDeadline();
-      if (next === undefined || next > end) return;
+      const next = this.#nextMoment();
+      if (next === undefined) return;
       this.advance(next - this.now);
     }
     throw new Error(`still busy after ${limitMs} ms of virtual time`);
   }
 
-  /** Deadlines within a second are work under way; later ones are liveness. */
-  #soonDeadline(): number | undefined {
-    const next = Math.min(this.hub.session.nextDeadline(), this.agent.session.nextDeadline());
-    return next - this.now <= 1000 ? next : undefined;
+  /** When something happens next: an arrival, or a timer within a second (later ones are liveness). */
+  #nextMoment(): number | undefined {
+    const arrivals = this.#wires.map((wire) => wire.flights[0]?.at ?? Infinity);
+    const timer = Math.min(...this.sides.map(({ session }) => session.nextDeadline()));
+    const next = Math.min(...arrivals, timer - this.now <= 1000 ? timer : Infinity);
+    return next === Infinity ? undefined : next;
   }
 
   /** Lets `ms` pass at once, then fires the timers that are due. */
   advance(ms: number): void {
     this.now += ms;
-    for (const side of [this.hub, this.agent]) {
+    for (const side of this.sides) {
       if (side.session.nextDeadline() <= this.now) side.session.handleTimeout(this.now);
       side.takeEvents();
     }
