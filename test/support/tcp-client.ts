@@ -11,6 +11,9 @@ export function connectTo(port: number): Promise<Socket> {
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.off('error', reject);
+      socket.on('error', () => {
+        // Who waits for this socket's end sees it there; a reset after a test is over is nobody's.
+      });
       resolve(socket);
     });
   });
@@ -27,6 +30,11 @@ export async function connectError(port: number): Promise<string> {
   }
 }
 
+/** A connection of someone who is turned away: how it ends, also when that is before it is established. */
+export function attempt(port: number): Promise<Ending> {
+  return readToEnd(connect({ host: '127.0.0.1', port }));
+}
+
 /** How a connection ended for its reader: FIN, or an error's code such as ECONNRESET. */
 export interface Ending {
   readonly how: string;
@@ -36,38 +44,44 @@ export interface Ending {
 /** Reads to the end and tells how it came. */
 export function readToEnd(socket: Socket, timeoutMs = 30_000): Promise<Ending> {
   let bytes = 0;
-  let fin = false;
   const ending = new Promise<Ending>((resolve) => {
+    const finish = (how: string): void => resolve({ how, bytes });
+    const onError = (error: NodeJS.ErrnoException): void => finish(error.code ?? error.message);
     socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
     socket.once('end', () => {
-      fin = true;
-      resolve({ how: 'FIN', bytes });
+      if (!socket.writable) finish('FIN');
+      // Node 20 reports a reset as an end when bytes were still waiting to be read; the next write tells them apart.
+      else socket.write(Buffer.alloc(0), (error) => (error ? onError(error) : finish('FIN')));
     });
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      resolve({ how: error.code ?? error.message, bytes }),
-    );
-    socket.once('close', () => resolve({ how: fin ? 'FIN' : 'closed', bytes }));
+    socket.once('error', onError);
+    socket.once('close', () => finish('closed'));
   });
   return within(timeoutMs, 'the connection to end', ending);
 }
 
 /** Writes one line and waits for its echo: the stream lives, in both directions. */
 export async function expectEcho(client: Socket, line: string): Promise<void> {
-  const answer = new Promise<string>((resolve, reject) => {
-    let text = '';
+  let text = '';
+  const listeners = new AbortController();
+  const answer = new Promise<void>((resolve, reject) => {
     const onData = (part: Buffer): void => {
       text += part.toString();
-      if (text.length < line.length) return;
-      client.off('data', onData);
-      resolve(text);
+      if (text.length >= line.length) resolve();
     };
-    client.on('data', onData);
-    client.once('error', reject);
-    client.once('close', () => reject(new Error(`closed instead of echoing ${line}`)));
+    const onEnd = (): void => reject(new Error(`ended instead of echoing ${line}`));
+    const events = { data: onData, error: reject, end: onEnd, close: onEnd };
+    for (const [event, listener] of Object.entries(events)) client.on(event, listener);
+    listeners.signal.addEventListener('abort', () => {
+      for (const [event, listener] of Object.entries(events)) client.off(event, listener);
+    });
   });
   client.write(line);
-  const echoed = await within(10_000, `the echo of ${line}`, answer);
-  if (echoed !== line) throw new Error(`${line} came back as ${echoed}`);
+  try {
+    await within(10_000, `the echo of ${line}`, answer);
+  } finally {
+    listeners.abort();
+  }
+  if (text !== line) throw new Error(`${line} came back as ${text}`);
 }
 
 export interface ExchangeOptions {

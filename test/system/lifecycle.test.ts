@@ -61,7 +61,7 @@ describe('the life of a hub and an agent', function () {
     await agent.waitReady({ timeoutMs: 30_000 });
     expect([await agent.health(), await ready()]).to.deep.equal(['READY', 200]);
 
-    await hub.stop('SIGKILL');
+    await hub.stop();
     await waitFor('OK', async () => (await agent.health()) === 'OK');
     expect([(await agent.page('/healthz', agent.healthPort)).status, await ready()]).to.deep.equal([
       200, 503,
@@ -74,7 +74,7 @@ describe('the life of a hub and an agent', function () {
     expect(await health(relay.agent.healthPort)).to.equal(0);
     expect(await health(relay.agent.healthPort, '--ready')).to.equal(0);
     expect(await health(relay.hub.metricsPort, '--ready')).to.equal(0);
-    await relay.hub.stop('SIGKILL');
+    await relay.hub.stop();
     await waitFor('OK', async () => (await relay.agent.health()) === 'OK');
     expect(await health(relay.agent.healthPort)).to.equal(0);
     expect(await health(relay.agent.healthPort, '--ready')).to.equal(1);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { startAgent, startHub, type Hub, type YamlMap } from '../support/hub-agent.js';
 import { Owner } from '../support/owner.js';
-import { connectTo, expectEcho, readToEnd, type Ending } from '../support/tcp-client.js';
+import { attempt, connectTo, expectEcho, readToEnd, type Ending } from '../support/tcp-client.js';
 import { echo, startTarget, type Target } from '../support/tcp-targets.js';
 
 /** Who serves a client, and who is turned away. */
@@ -19,7 +19,7 @@ describe('routing', function () {
 
   const startHubWith = (listener: YamlMap, config: YamlMap = {}): Promise<Hub> =>
     owner.own(startHub({ listeners: { web: listener }, config }));
-  const ending = async (hub: Hub): Promise<Ending> => readToEnd(await connectTo(hub.port('web')));
+  const ending = (hub: Hub): Promise<Ending> => attempt(hub.port('web'));
   const RESET: Ending = { how: 'ECONNRESET', bytes: 0 };
   async function expectRejected(hub: Hub, reason: string): Promise<void> {
     const rejected = async (): Promise<number> =>
@@ -76,7 +76,7 @@ describe('routing', function () {
     await served(hub);
     expect(other.accepted).to.equal(1);
 
-    await old.stop('SIGKILL');
+    await old.stop();
     await hub.waitTunnels(1);
     await served(hub);
     expect(other.accepted).to.equal(2);
