@@ -44,7 +44,7 @@ export type AttemptEnd =
     }
   | { readonly kind: 'lost'; readonly upMs: number; readonly closeCode?: number | undefined };
 
-export type BackoffWhy = 'at_once' | 'jitter' | 'draining' | 'replaced' | 'retry_after' | 'permanent';
+type BackoffWhy = 'at_once' | 'jitter' | 'draining' | 'replaced' | 'retry_after' | 'permanent';
 
 export interface NextAttempt {
   readonly state: BackoffState;

@@ -95,7 +95,9 @@ async function loadKey(
     throw new FileError(file, `the private key is encrypted; ${cure}`, { line: block.line });
   }
   if ((mode & 0o004) !== 0)
-    warnings.push(`${file}: the private key is readable by every user; run "chmod o-r" on it`);
+    warnings.push(
+      `${file}: the private key is readable by every user; run "chmod o-r" on it (in Kubernetes: defaultMode 0440)`,
+    );
   try {
     const key = createPrivateKey(block.text);
     if (leaf?.checkPrivateKey(key) === true) return block.text;

@@ -19,7 +19,7 @@ export interface DialDeps {
 }
 
 /** Not one address answered in time; `code` makes it look like the kernel's own verdict. */
-export class DialTimeout extends Error {
+class DialTimeout extends Error {
   readonly code: 'ETIMEDOUT' | 'EAI_AGAIN';
 
   constructor(code: 'ETIMEDOUT' | 'EAI_AGAIN') {

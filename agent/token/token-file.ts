@@ -29,7 +29,11 @@ export async function readTokenFile(file: string): Promise<TokenFileContent> {
     );
   }
   const warnings =
-    (mode & 0o004) === 0 ? [] : [`${file}: the token is readable by every user; run "chmod o-r" on it`];
+    (mode & 0o004) === 0
+      ? []
+      : [
+          `${file}: the token is readable by every user; run "chmod o-r" on it (in Kubernetes: defaultMode 0440)`,
+        ];
   return { token, warnings };
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { FileError, readBoundedFile } from '../../../../agent/dial/bounded-file.js';
+import { requireProgram } from '../../../support/processes.js';
 import { tempDir } from '../../../support/temp-dir.js';
 
 async function fault(file: string, maxBytes = 10): Promise<FileError> {
@@ -42,7 +43,7 @@ describe('agent/dial bounded file', () => {
 
   it('refuses a directory, a device and a pipe, and does not wait for a writer', async () => {
     const pipe = join(folder, 'pipe');
-    execFileSync('mkfifo', [pipe]);
+    execFileSync(requireProgram('mkfifo', 'coreutils'), [pipe]);
     for (const other of [folder, '/dev/zero', pipe]) {
       expect((await fault(other)).message).to.include('the token file is a directory or a device');
     }
