@@ -6,10 +6,13 @@
 import type { Socket } from 'node:net';
 import type { RstReason } from '../protocol/index.js';
 import { resetSocket } from './reset-socket.js';
+import { confirmEnd, keepOpen, readPastEnd } from './socket-end.js';
 import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
 
-/** With one direction ended, a peer that dies goes unnoticed as long as nothing is written (libuv #3449). */
+/** With one direction ended, a peer that vanishes without a word goes unnoticed as long as nothing is written. */
 const HALF_CLOSED_MS = 900_000;
+/** Idle this long, a half-closed socket is asked whether it was reset. */
+const PROBE_AFTER_MS = 5000;
 
 export interface PipeOutcome {
   /** undefined = both directions ended cleanly. */
@@ -65,7 +68,10 @@ export class Pipe implements StreamOwner {
   checkIdle(now: number, idleTimeoutMs: number): void {
     const halfClosed = this.#socketEnded || this.#finForSocket;
     const most = halfClosed ? Math.min(idleTimeoutMs || HALF_CLOSED_MS, HALF_CLOSED_MS) : idleTimeoutMs;
-    if (most > 0 && now - this.#lastActivity >= most) this.#fail('idle_timeout');
+    const idleMs = now - this.#lastActivity;
+    if (most > 0 && idleMs >= most) this.#fail('idle_timeout');
+    // Nothing else would tell of a peer that died after its FIN.
+    else if (this.#socketEnded && idleMs >= PROBE_AFTER_MS && this.#socket) readPastEnd(this.#socket);
   }
 
   /** Takes the socket, which is paused and allows half-open; it starts to flow once there is a stream too. */
@@ -75,14 +81,12 @@ export class Pipe implements StreamOwner {
       return;
     }
     this.#socket = socket;
+    keepOpen(socket);
     socket.on('data', (chunk: Buffer) => this.#onSocketData(chunk));
-    socket.on('end', () => this.#onSocketEnd());
+    socket.on('end', () => confirmEnd(socket, () => this.#onSocketEnd()));
     socket.on('drain', () => this.#onSocketDrain());
     socket.on('error', () => this.#fail(this.#resetReason));
-    socket.on('close', (hadError) => {
-      // Both directions may end before the peer has acknowledged ours: that is no fault.
-      if (hadError || !this.#socketEnded || !socket.writableFinished) this.#fail(this.#resetReason);
-    });
+    socket.on('close', () => this.#fail(this.#resetReason));
     const early = this.#forSocket;
     this.#forSocket = [];
     for (const bytes of early) this.#writeToSocket(socket, bytes);
