@@ -29,7 +29,8 @@ function checkExports({ tunnel, targets }: Draft<RawAgent>, report: Report): voi
   if (tunnel === undefined || targets === undefined) return;
   const path = ['tunnel', 'exported_connectors'];
   const exported = tunnel.exported_connectors;
-  if (exported === undefined && Object.keys(targets).length === 0 && !report.isFaulty(path)) {
+  const hasNone = Object.keys(targets).length === 0 && !report.hasFaultsInside(['targets']);
+  if (exported === undefined && hasNone && !report.isFaulty(path)) {
     report.error(
       path,
       'there is no connector to offer',

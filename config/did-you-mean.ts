@@ -32,7 +32,8 @@ export function editDistance(left: string, right: string): number {
 
 /**
  * The candidate nearest to `word`, or undefined when none is near: at most one edit for every three
- * characters, compared without case, `-` and `_` taken as equal. Of equals the first wins.
+ * characters, compared without case, `-` and `_` taken as equal. Of equals the first wins. When none is near: the
+ * only candidate that continues the word after `_` (`cert` → `cert_file`).
  */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_COMPARED) return undefined;
@@ -47,7 +48,12 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? onlyContinuation(wanted, candidates);
+}
+
+function onlyContinuation(wanted: string, candidates: Iterable<string>): string | undefined {
+  const [first, ...others] = [...candidates].filter((candidate) => fold(candidate).startsWith(`${wanted}_`));
+  return wanted === '' || others.length > 0 ? undefined : first;
 }
 
 function fold(word: string): string {

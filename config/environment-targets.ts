@@ -56,6 +56,8 @@ function refuseShared(sharing: readonly string[], targets: Mapping, env: Environ
   const { host, port } = targetVariables(sharing[0] ?? '');
   const isSet = [host, port].some((variable) => readVariable(env, variable) !== undefined);
   if (!isSet && sharing.every((connector) => isMapping(getOwn(targets, connector)))) return;
+  // Their targets cannot be told apart, so none of them counts as missing.
+  for (const connector of sharing) report.markFaulty(['targets', connector]);
   report.variableError(
     host,
     `belongs to ${sharing.length} connectors: ${listWords(sharing.map(quote), 'and')}`,

@@ -12,6 +12,10 @@ export interface Explanation {
   readonly part: 'key' | 'value';
   readonly message: string;
   readonly hint: string;
+  /** The environment variable that could give the missing value. */
+  readonly variable?: string | undefined;
+  /** The key that an unknown one probably stands for. */
+  readonly meant?: KeyPath | undefined;
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
@@ -28,17 +32,17 @@ export function explainFault(fault: SchemaFault, root: SchemaNode): Explanation 
   const about = (message: string, hint: string): Explanation => ({ path, part: 'value', message, hint });
   switch (fault.keyword) {
     case 'additionalProperties':
-      return { path: [...path, key], part: 'key', message: 'unknown key', hint: suggestKey(key, node, root) };
+      return explainUnknown(fault, key, root);
     case 'propertyNames':
       return { path: [...path, key], part: 'key', message: 'this name is not allowed', hint: hintFor(node) };
     case 'required':
-      return { path: [...path, key], part: 'key', message: 'is missing', hint: missingHint(node, key) };
+      return { path: [...path, key], part: 'key', message: 'is missing', ...missing(node, key) };
     case 'dependencies':
       return {
         path: [...path, fault.dependent ?? key],
         part: 'key',
         message: `needs ${key} beside it`,
-        hint: missingHint(node, key),
+        ...missing(node, key),
       };
     case 'type':
       return about(typeMessage(node, value), typeHint(node, value));
@@ -68,26 +72,26 @@ export function explainFault(fault: SchemaFault, root: SchemaNode): Explanation 
   }
 }
 
-function suggestKey(key: string, node: SchemaNode, root: SchemaNode): string {
+function explainUnknown({ path, node }: SchemaFault, key: string, root: SchemaNode): Explanation {
+  const found = { path: [...path, key], part: 'key', message: 'unknown key' } as const;
   const known = Object.entries(node.properties ?? {})
     .filter(([, child]) => child.deprecated !== true)
     .map(([name]) => name);
   const near = didYouMean(key, known);
-  if (near !== undefined) return `did you mean ${quote(near)}?`;
+  if (near !== undefined) return { ...found, hint: `did you mean ${quote(near)}?`, meant: [...path, near] };
   const elsewhere = [...fixedKeys(root)].filter(({ path }) => path.at(-1) === key);
   if (elsewhere.length > 0) {
     const places = elsewhere.map(({ path }) =>
       path.length > 1 ? formatPath(path.slice(0, -1)) : 'the top level',
     );
-    return `it belongs under ${listWords(places)}`;
+    return { ...found, hint: `it belongs under ${listWords(places)}` };
   }
-  return `the keys here are ${listWords(known, 'and')}`;
+  return { ...found, hint: `the keys here are ${listWords(known, 'and')}` };
 }
 
-function missingHint(node: SchemaNode, key: string): string {
+function missing(node: SchemaNode, key: string): Pick<Explanation, 'hint' | 'variable'> {
   const child = node.properties?.[key] ?? {};
-  const write = child['x-hint'] ?? `write "${key}: …"`;
-  return child['x-env'] === undefined ? write : `${write}, or set ${child['x-env']}`;
+  return { hint: child['x-hint'] ?? `write "${key}: …"`, variable: child['x-env'] };
 }
 
 function typeMessage(node: SchemaNode, value: unknown): string {
@@ -104,14 +108,15 @@ function wordFor(value: unknown): string {
     case 'string':
       return 'text';
     default:
-      return quote(String(value));
+      return String(value);
   }
 }
 
 function typeHint(node: SchemaNode, value: unknown): string {
-  if (value === null) return `${hintFor(node)}, or remove the line`;
+  const hint = hintFor(node);
+  if (value === null && !hint.includes('remove')) return `${hint}, or remove the line`;
   if (node.type === 'string' && node['x-hint'] === undefined) return 'put the value in double quotes';
-  return hintFor(node);
+  return hint;
 }
 
 function enumHint(node: SchemaNode, value: unknown): string {

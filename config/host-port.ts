@@ -5,7 +5,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { quote } from './text.js';
 import type { HostPort } from './types.js';
 
-export const MAX_PORT = 65_535;
+const MAX_PORT = 65_535;
 /** Longest host name in characters (RFC 1035 §2.3.4, without the root dot). */
 const MAX_HOST = 253;
 const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;

@@ -50,13 +50,22 @@ export function openDocument(
   kind.prepare(data, env, report);
   normalize(data, kind.schema);
   const faults = kind.validate(data);
-  for (const fault of faults) {
-    const { path, part, message, hint } = explainFault(fault, kind.schema);
-    report.error(path, message, hint, part);
-  }
+  reportFaults(faults, kind.schema, report);
   removeFaults(data, faults);
   warnDeprecated(data, kind.schema, report);
   return { report, data };
+}
+
+function reportFaults(faults: readonly SchemaFault[], schema: SchemaNode, report: Report): void {
+  const explanations = faults.map((fault) => explainFault(fault, schema));
+  // One misspelt key is one finding: the key it stands for does not count as missing too.
+  for (const { meant } of explanations) if (meant !== undefined) report.markFaulty(meant);
+  for (const [index, { path, part, message, hint, variable }] of explanations.entries()) {
+    if (faults[index]?.keyword === 'required' && report.isFaulty(path)) continue;
+    const alternative =
+      variable === undefined || report.originOf(path) === variable ? '' : `, or set ${variable}`;
+    report.error(path, message, hint + alternative, part);
+  }
 }
 
 function removeFaults(data: Mapping, faults: readonly SchemaFault[]): void {

@@ -34,13 +34,23 @@ export class Report {
   }
 
   error(path: KeyPath, message: string, hint: string, part: 'key' | 'value' = 'value'): void {
-    this.#faulty.add(JSON.stringify(path));
+    this.markFaulty(path);
     this.#errors.push({ ...this.#place(path, part), message, hint });
   }
 
-  /** Whether an error about exactly this path was reported: its value is not there, but it is not missing. */
+  markFaulty(path: KeyPath): void {
+    this.#faulty.add(JSON.stringify(path));
+  }
+
+  /** Whether an error is about exactly this path: its value may not be there, but it is not missing. */
   isFaulty(path: KeyPath): boolean {
     return this.#faulty.has(JSON.stringify(path));
+  }
+
+  /** Whether an error is about something inside the path. */
+  hasFaultsInside(path: KeyPath): boolean {
+    const start = `${JSON.stringify(path).slice(0, -1)},`;
+    return [...this.#faulty].some((faulty) => faulty.startsWith(start));
   }
 
   warn(path: KeyPath, message: string, hint: string, part: 'key' | 'value' = 'value'): void {

@@ -252,6 +252,7 @@ export const agentSchema = {
       propertyNames: connectorName,
       additionalProperties: target,
       'x-older': true,
+      'x-hint': 'write a mapping from connector names to { host: …, port: … }',
       description: 'The map connector → address. Nothing else is ever dialled.',
     },
     limits,

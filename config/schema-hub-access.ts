@@ -19,6 +19,7 @@ export const security = {
     jwks_url: {
       type: 'string',
       format: 'http-url',
+      minLength: 1,
       maxLength: 2048,
       'x-env': 'NOWCONNECT_JWKS_URL',
       'x-older': true,
@@ -98,8 +99,7 @@ export const security = {
       'x-older': true,
       description:
         'No effect: DPoP is not supported, so only 0 is accepted. `tunnel.tls.client_ca_file` binds agents to certificates.',
-      'x-hint':
-        'FAPI modes are not supported: write 0 or remove it; tunnel.tls.client_ca_file binds agents to certificates',
+      'x-hint': 'remove it; tunnel.tls.client_ca_file binds agents to certificates',
     },
   },
 } as const satisfies SchemaNode;

@@ -51,6 +51,8 @@ function compile(schema: SchemaNode): ValidateFunction {
     // A target may be called "constructor".
     ownProperties: true,
     strict: true,
+    // The branches of a oneOf name keys that are described beside it.
+    strictRequired: false,
   });
   ajv.addVocabulary([...ANNOTATIONS]);
   for (const format of FORMATS) {
@@ -75,7 +77,7 @@ function toFault(error: ErrorObject, data: unknown): SchemaFault {
     keyword: error.propertyName === undefined ? error.keyword : 'propertyNames',
     path: toPath(error.instancePath, data),
     node: error.parentSchema as SchemaNode,
-    value: error.data as unknown,
+    value: error.data,
     key: typeof key === 'string' ? key : undefined,
     dependent: typeof dependent === 'string' ? dependent : undefined,
   };

@@ -94,9 +94,9 @@ export function parseYaml(text: string, file: string): YamlSource {
   };
 }
 
-/** Block-style YAML for people: no anchors, no folding. */
+/** Block-style YAML for people: no anchors, no folding, and YAML 1.1 readers understand it alike. */
 export function stringifyYaml(data: unknown): string {
-  return stringify(data, { aliasDuplicateObjects: false, lineWidth: 0 });
+  return stringify(data, { aliasDuplicateObjects: false, lineWidth: 0, compat: 'yaml-1.1' });
 }
 
 /**
@@ -194,13 +194,18 @@ function findOffset(document: Document.Parsed, root: YAMLMap, path: KeyPath, par
       const pair = node.items.find(({ key }) => isScalar(key) && key.value === String(step));
       next = pair?.value;
       const wantsValue = part === 'value' && index === path.length - 1;
-      const shown = wantsValue && isNode(next) ? next : pair?.key;
+      const shown = wantsValue && isNode(next) && !isNothing(next) ? next : pair?.key;
       if (isNode(shown)) offset = startOf(shown);
     }
     if (!isNode(next)) break;
     node = next;
   }
   return offset;
+}
+
+/** `key:` without a value: the end of its line is no place to point at. */
+function isNothing(node: Node): boolean {
+  return isScalar(node) && node.value === null && node.source === '';
 }
 
 function startOf(node: Node): number {
