@@ -5,7 +5,7 @@ import type { Frame } from '../../protocol/wire/frame.js';
 import { parseHello, parseHelloAck } from '../../protocol/wire/hello.js';
 
 /** A long text or hex: parts, where `[unit, n]` stands for n times the unit. */
-type Long = string | readonly (string | readonly [string, number])[];
+export type Long = string | readonly (string | readonly [string, number])[];
 
 interface Raw {
   readonly name: string;
@@ -13,7 +13,7 @@ interface Raw {
 }
 
 /** A frame as the files write it: wire names, one member `type`. */
-interface RawFrame {
+export interface RawFrame {
   readonly type: string;
   readonly [member: string]: unknown;
 }
