@@ -51,7 +51,12 @@ export async function runDaemon<Config>(kind: DaemonKind<Config>, io: Io): Promi
   const { config, warnings } = kind.load();
   const version = packageVersion();
   const { logLevel, logFormat } = kind.logging(config);
-  const log = createLogger({ role: kind.role, level: logLevel, format: logFormat });
+  const log = createLogger({
+    role: kind.role,
+    level: logLevel,
+    format: logFormat,
+    ...(io.logDestination && { destination: io.logDestination }),
+  });
   for (const warning of warnings) log.warn('config_warning', { ...warning });
   const metrics = createMetrics({
     role: kind.role,

@@ -30,25 +30,32 @@ export const demoCommand: Command = {
   options: { once: 'flag', json: 'flag', verbose: 'flag' },
   maxPositionals: 0,
   async run(args, io) {
-    const interrupt = listenForInterrupt(io);
-    const demo = await startDemo(args.flag('verbose') ? 'info' : 'warn');
-    const removeKeys = (): void => demo.removeKeys();
-    io.process.on('exit', removeKeys);
+    const end = listenForEnd(io);
     try {
-      return await proveAndStay(demo, args, io, interrupt.happened);
+      return await runDemo(args, io, end.happened);
     } finally {
-      interrupt.release();
-      await demo.stop();
-      io.process.off('exit', removeKeys);
+      end.release();
     }
   },
 };
+
+async function runDemo(args: Arguments, io: Io, ended: Promise<DemoEnd>): Promise<ExitCode> {
+  const demo = await startDemo(args.flag('verbose') ? 'info' : 'warn');
+  const removeKeys = (): void => demo.removeKeys();
+  io.process.on('exit', removeKeys);
+  try {
+    return await proveAndStay(demo, args, io, ended);
+  } finally {
+    await demo.stop();
+    io.process.off('exit', removeKeys);
+  }
+}
 
 async function proveAndStay(
   demo: RunningDemo,
   args: Arguments,
   io: Io,
-  interrupted: Promise<undefined>,
+  ended: Promise<DemoEnd>,
 ): Promise<ExitCode> {
   const proof = provePath({
     port: demo.ports.echo,
@@ -57,31 +64,47 @@ async function proveAndStay(
     targetDigests: demo.targets.echoDigests,
     deadlineMs: PROOF_DEADLINE_MS,
   });
-  const result = await Promise.race([proof, interrupted]);
-  if (result === undefined) return ExitCode.Failure;
-  io.out(args.flag('json') ? `${toJson(demo, result)}\n` : toText(demo, result));
-  for (const failure of result.failures) io.err(`nowconnect: ${failure}\n`);
-  if (!result.ok) return ExitCode.Failure;
+  const first = await Promise.race([proof, ended]);
+  if ('failure' in first) {
+    io.err(`nowconnect: ${first.failure ?? 'ended before the proof was done'}\n`);
+    return ExitCode.Failure;
+  }
+  io.out(args.flag('json') ? `${toJson(demo, first)}\n` : toText(demo, first));
+  for (const failure of first.failures) io.err(`nowconnect: ${failure}\n`);
+  if (!first.ok) return ExitCode.Failure;
   if (args.flag('once')) return ExitCode.Ok;
   if (!args.flag('json')) io.out(whatToType(demo));
-  await interrupted;
-  return ExitCode.Ok;
+  const { failure } = await ended;
+  if (failure === undefined) return ExitCode.Ok;
+  io.err(`nowconnect: ${failure}\n`);
+  return ExitCode.Failure;
 }
 
-interface Interrupt {
-  readonly happened: Promise<undefined>;
+/** What ended the demo: a signal, or a failure that nobody caught. */
+interface DemoEnd {
+  readonly failure: string | undefined;
+}
+
+interface EndListener {
+  readonly happened: Promise<DemoEnd>;
   release(): void;
 }
 
-function listenForInterrupt({ process }: Io): Interrupt {
-  let onSignal = (): void => undefined;
-  const happened = new Promise<undefined>((resolve) => (onSignal = () => resolve(undefined)));
+function listenForEnd({ process }: Io): EndListener {
+  let end: (end: DemoEnd) => void = () => undefined;
+  const happened = new Promise<DemoEnd>((resolve) => (end = resolve));
+  const onSignal = (): void => end({ failure: undefined });
+  const onFailure = (error: unknown): void =>
+    end({ failure: error instanceof Error ? error.message : String(error) });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const failures = ['uncaughtException', 'unhandledRejection'];
   for (const signal of signals) process.on(signal, onSignal);
+  for (const failure of failures) process.on(failure, onFailure);
   return {
     happened,
     release: () => {
       for (const signal of signals) process.off(signal, onSignal);
+      for (const failure of failures) process.off(failure, onFailure);
     },
   };
 }
