@@ -5,7 +5,7 @@ import type { SchemaNode } from './schema-node.js';
 /** Most listeners, targets, ranges or names in one list. */
 export const MAX_ENTRIES = 1000;
 /** Node's timers cannot wait longer than this, in milliseconds. */
-export const MAX_TIMER_MS = 2_147_483_647;
+const MAX_TIMER_MS = 2_147_483_647;
 
 export const connectorName = {
   type: 'string',

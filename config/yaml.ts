@@ -32,7 +32,7 @@ const MAX_VALUES = 200_000;
 const MAX_INDENT = 256;
 
 /** Line and column, counted from 1. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }

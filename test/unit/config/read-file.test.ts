@@ -68,7 +68,7 @@ describe('readConfigFile', () => {
 
   it('refuses a FIFO at once instead of waiting for a writer', () => {
     const fifo = join(folder, 'fifo');
-    execFileSync('mkfifo', [fifo]);
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', fifo]);
     expect(refusals(() => readConfigFile(fifo))[0]).to.include('is not a regular file');
   });
 
