@@ -79,7 +79,7 @@ function warnUnused(used: ReadonlySet<string>, env: Environment, report: Report)
       near === undefined
         ? 'add its connector to NC_CONNECTORS or unset it'
         : `did you mean ${PREFIX}${near}?`;
-    report.variableWarning(variable, 'belongs to no connector and has no effect', hint);
+    report.unusedVariable(variable, 'belongs to no connector and has no effect', hint);
   }
 }
 

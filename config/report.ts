@@ -4,17 +4,21 @@ import { ConfigError, ENVIRONMENT, type ConfigIssue } from './issue.js';
 import { formatPath, type KeyPath } from './text.js';
 import type { YamlSource } from './yaml.js';
 
+const LAST = Number.MAX_SAFE_INTEGER;
+
 export class Report {
-  readonly #file: string | undefined;
+  readonly #file: string;
   readonly #yaml: YamlSource | undefined;
   readonly #errors: ConfigIssue[] = [];
   readonly #warnings: ConfigIssue[] = [];
+  /** Variables without effect: misspelt ones are why something else is missing, so a refusal names them too. */
+  readonly #unused: ConfigIssue[] = [];
   /** Key paths whose value an environment variable gave. */
   readonly #origins = new Map<string, string>();
   readonly #faulty = new Set<string>();
 
   /** @param yaml undefined when the environment is all there is. */
-  constructor(file: string | undefined, yaml: YamlSource | undefined) {
+  constructor(file: string, yaml: YamlSource | undefined) {
     this.#file = file;
     this.#yaml = yaml;
   }
@@ -61,8 +65,8 @@ export class Report {
     this.#errors.push({ ...variablePlace(variable), message, hint });
   }
 
-  variableWarning(variable: string, message: string, hint: string): void {
-    this.#warnings.push({ ...variablePlace(variable), message, hint });
+  unusedVariable(variable: string, message: string, hint: string): void {
+    this.#unused.push({ ...variablePlace(variable), message, hint });
   }
 
   /**
@@ -70,8 +74,8 @@ export class Report {
    * @throws ConfigError with every error reported
    */
   finish(): readonly ConfigIssue[] {
-    if (this.#errors.length > 0) throw new ConfigError(inFileOrder(this.#errors));
-    return inFileOrder(this.#warnings);
+    if (this.#errors.length > 0) throw new ConfigError(inFileOrder([...this.#errors, ...this.#unused]));
+    return inFileOrder([...this.#warnings, ...this.#unused]);
   }
 
   #place(path: KeyPath, part: 'key' | 'value'): Omit<ConfigIssue, 'message' | 'hint'> {
@@ -79,7 +83,7 @@ export class Report {
     if (variable !== undefined) return variablePlace(variable);
     if (this.#yaml === undefined) return variablePlace(formatPath(path));
     const { line, column } = this.#yaml.position(path, part);
-    return { file: this.#file ?? ENVIRONMENT, line, column, path: formatPath(path) };
+    return { file: this.#file, line, column, path: formatPath(path) };
   }
 }
 
@@ -87,9 +91,9 @@ function variablePlace(variable: string): Omit<ConfigIssue, 'message' | 'hint'> 
   return { file: ENVIRONMENT, line: undefined, column: undefined, path: variable };
 }
 
+/** Findings without a line come last; among them the order of discovery stays. */
 function inFileOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
   return issues.toSorted(
-    (left, right) =>
-      (left.line ?? Infinity) - (right.line ?? Infinity) || (left.column ?? 0) - (right.column ?? 0) || 0,
+    (left, right) => (left.line ?? LAST) - (right.line ?? LAST) || (left.column ?? 0) - (right.column ?? 0),
   );
 }

@@ -50,7 +50,7 @@ export interface HubTunnelConfig {
   readonly maxWsPayload: number;
 }
 
-export interface HubLimits {
+interface HubLimits {
   readonly maxConnTotal: number;
   readonly idleTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -89,7 +89,7 @@ export interface PdpConfig {
   readonly failOpen: boolean;
 }
 
-export interface HubObservabilityConfig {
+interface HubObservabilityConfig {
   readonly host: string;
   readonly metricsPort: number;
   readonly logLevel: LogLevel;
@@ -105,7 +105,7 @@ export interface HubConfig {
   readonly observability: HubObservabilityConfig;
 }
 
-export interface AgentTunnelConfig {
+interface AgentTunnelConfig {
   /** ws: or wss: URL; ws: only to loopback. */
   readonly url: string;
   readonly agentId: string;
@@ -127,7 +127,7 @@ export interface TargetConfig {
   readonly connectTimeoutMs: number;
 }
 
-export interface AgentLimits {
+interface AgentLimits {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxInflightCids: number;
@@ -142,7 +142,7 @@ export interface ProxyConfig {
   readonly trustEnv: boolean;
 }
 
-export interface AgentObservabilityConfig {
+interface AgentObservabilityConfig {
   readonly healthHost: string;
   readonly healthPort: number;
   /** 0 = off. */

@@ -128,6 +128,17 @@ describe('the agent environment alone', () => {
   it('reports only the shared variables of two connectors, not their missing targets too', () =>
     expect(refusals(() => load({ NC_CONNECTORS: 'ldap,a-b,a.b' }))).to.have.length(1));
 
+  it('names the misspelt variable beside the target that is missing because of it', () => {
+    const found = refusals(() =>
+      load({ NC_CONNECTORS: 'ldap,db', NC_TARGET_DB_HOST: 'h', NC_TARGET_DB_PORT: '1' }),
+    );
+    expect(found.map((line) => line.split(': ').slice(1).join(': '))).to.deep.equal([
+      'NC_CONNECTORS: the connector "db" has no target; set NC_TARGET_db_HOST and NC_TARGET_db_PORT, or add "db: { host: …, port: … }" under targets',
+      'NC_TARGET_DB_HOST: belongs to no connector and has no effect; did you mean NC_TARGET_db_HOST?',
+      'NC_TARGET_DB_PORT: belongs to no connector and has no effect; did you mean NC_TARGET_db_PORT?',
+    ]);
+  });
+
   it('warns about a target variable of no connector', () => {
     const { warnings } = load({
       NC_TARGET_ldpa_HOST: 'h',
