@@ -1,7 +1,7 @@
 /** Ids that get a label of their own; a Prometheus server pays for every one of them. */
 export const MAX_AGENT_LABELS = 1000;
 /** The label of every agent after that. */
-export const OTHER_AGENTS = 'other';
+const OTHER_AGENTS = 'other';
 
 /**
  * Turns agent ids into label values: the first `limit` different ids as they are, the rest as `other`.

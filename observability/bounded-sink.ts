@@ -31,7 +31,7 @@ export interface BoundedSinkOptions {
 }
 
 /** What setTimeout returns; `unref` as in Node. */
-export interface SinkTimer {
+interface SinkTimer {
   unref?(): unknown;
 }
 

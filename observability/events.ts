@@ -9,7 +9,6 @@ export const EVENT_NAMES = [
   'listener_stopped',
   'listener_error',
   'accept_error',
-  'status_started',
   // Hub: life of a tunnel.
   'tunnel_endpoint_started',
   'auth_failed',
@@ -17,19 +16,14 @@ export const EVENT_NAMES = [
   'agent_connected',
   'agent_disconnected',
   'agent_replaced',
-  'jwks_fetched',
   'jwks_fetch_failed',
   // Hub: who may open what.
   'no_agent_for_connector',
   'cidr_blocked',
   'connection_rejected',
-  'connector_denied',
-  'proxy_protocol_rejected',
   'pdp_denied',
-  'pdp_failed',
   // Agent.
   'agent_started',
-  'health_started',
   'tunnel_connecting',
   'tunnel_connected',
   'tunnel_lost',
@@ -39,19 +33,14 @@ export const EVENT_NAMES = [
   'token_expiring',
   'target_failed',
   'target_unhealthy',
-  'target_recovered',
   // Both sides: sessions and streams.
   'session_resumed',
   'session_suspended',
   'session_expired',
-  'session_error',
   'stream_opened',
   'stream_open_failed',
   'stream_closed',
   'goaway_received',
-  'peer_diagnostic',
-  'budget_exhausted',
-  'event_loop_stalled',
   // Both sides: the process.
   'config_warning',
   'config_reloaded',
@@ -62,9 +51,6 @@ export const EVENT_NAMES = [
   'stop_forced',
   'stopped',
   'internal_error',
-  // `nowconnect demo`.
-  'demo_started',
-  'demo_finished',
 ] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];

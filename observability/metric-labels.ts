@@ -22,7 +22,6 @@ export const STREAM_CLOSE_REASONS = [
   'protocol_error',
   'internal',
 ] as const;
-export type StreamCloseReason = (typeof STREAM_CLOSE_REASONS)[number];
 
 export const DIRECTIONS = ['c2a', 'a2c'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
@@ -69,16 +68,8 @@ export const TUNNEL_CONNECT_RESULTS = [
 export type TunnelConnectResult = (typeof TUNNEL_CONNECT_RESULTS)[number];
 
 /** Why a tunnel had to be set up again. */
-export const TUNNEL_RECONNECT_REASONS = [
-  'lost',
-  'timeout',
-  'replaced',
-  'draining',
-  'token',
-  'protocol_error',
-  'closed',
-] as const;
-export type TunnelReconnectReason = (typeof TUNNEL_RECONNECT_REASONS)[number];
+export type TunnelReconnectReason =
+  'lost' | 'timeout' | 'replaced' | 'draining' | 'token' | 'protocol_error' | 'closed';
 
 export const RESUME_RESULTS = ['resumed', 'refused', 'expired'] as const;
 export type ResumeResult = (typeof RESUME_RESULTS)[number];

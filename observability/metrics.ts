@@ -53,7 +53,7 @@ const RTT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 const PDP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
 /** The label of a connector that the configuration does not know: a peer's word must not become a series. */
-export const UNKNOWN_CONNECTOR = 'unknown';
+const UNKNOWN_CONNECTOR = 'unknown';
 
 /**
  * The metrics of one daemon, in a registry of its own. What only concerns the other role can be called

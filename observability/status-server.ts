@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-export interface StatusReply {
+interface StatusReply {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
