@@ -1,5 +1,5 @@
 /** A test certificate authority and what it signs, made with openssl in a folder of its own. */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireProgram, runOk } from './processes.js';
 import { tempDir } from './temp-dir.js';
@@ -43,8 +43,6 @@ export async function createPki(): Promise<Pki> {
       ...['x509', '-req', '-in', at(`${name}.csr`), ...days, '-extfile', at(`${name}.ext`)],
       ...['-CA', caFile, '-CAkey', at('ca.key'), '-CAcreateserial', '-out', certFile],
     ]);
-    // Servers that drop their privileges read it as another user; the folder is gone with this process.
-    chmodSync(keyFile, 0o644);
     return { certFile, keyFile };
   }
 

@@ -143,8 +143,8 @@ describe('a hub that asks agents for a certificate', function () {
       }),
     );
     const without = await owner.own(startAgent({ hub, targets: { web: 1 }, noWait: true }));
-    const retry = await without.waitEvent('tunnel_retry');
-    expect(JSON.stringify(retry)).to.match(/certificate/i);
+    const rejected = await without.waitEvent('tunnel_rejected');
+    expect(rejected['why']).to.match(/certificate/);
     expect(await without.health()).to.equal('OK');
 
     const { certFile, keyFile } = await pki.client('site-b');

@@ -80,8 +80,8 @@ describe('an agent behind a forward proxy', function () {
     const hub = await owner.own(startHub({ listeners: { web: {} } }));
     const config = withProxy(proxyUrl(squid.port, wrong));
     const agent = await owner.own(startAgent({ hub, targets: { web: 1 }, config, noWait: true }));
-    const retry = await agent.waitEvent('tunnel_retry');
-    expect(JSON.stringify(retry)).to.include('407').and.to.match(/proxy/i);
+    const rejected = await agent.waitEvent('tunnel_rejected');
+    expect(rejected['why']).to.match(/the proxy .* answered .*407/);
     expect(await agent.health()).to.equal('OK');
     expect((await agent.page('/readyz', agent.healthPort)).status).to.equal(503);
     await agent.stop();
@@ -99,8 +99,8 @@ describe('an agent behind a forward proxy', function () {
       const agent = await owner.own(
         startAgent({ hub: 'wss://localhost:9/tunnel', targets: { web: 1 }, config, noWait: true }),
       );
-      const retry = await agent.waitEvent('tunnel_retry', undefined, { timeoutMs: 25_000 });
-      expect(JSON.stringify(retry)).to.match(/proxy/i);
+      const rejected = await agent.waitEvent('tunnel_rejected', undefined, { timeoutMs: 25_000 });
+      expect(rejected['why']).to.match(/the proxy .* did not answer/);
       await agent.stop();
     } finally {
       await silent?.stop();

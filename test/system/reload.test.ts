@@ -103,9 +103,10 @@ describe('a token that runs out', function () {
     await expectEcho(client, 'before');
     const old = expiry(readFileSync(agent.tokenFile, 'utf8'));
     writeFileSync(agent.tokenFile, await keys.mint());
-    await agent.waitEvent('token_changed');
+    await hub.waitEvent('token_changed');
     await waitFor('the old token to run out', () => Date.now() / 1000 > old + 1, { timeoutMs: 15_000 });
     await expectEcho(client, 'after the old one ran out');
+    await expectEcho(await connectTo(hub.port('web')), 'a new stream');
     expect(hub.events('agent_connected')).to.have.lengthOf(1);
     expect(hub.events('agent_disconnected')).to.have.lengthOf(0);
   });
