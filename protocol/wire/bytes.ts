@@ -50,7 +50,8 @@ export function writeU64(bytes: Uint8Array, at: number, value: number): void {
 export function encodeUtf8(text: string): Uint8Array {
   const out: number[] = [];
   for (const character of text) {
-    let code = character.codePointAt(0) ?? 0;
+    // A string's iterator gives no empty text, so there is a code point.
+    let code = Number(character.codePointAt(0));
     if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
     if (code < 0x80) out.push(code);
     else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
