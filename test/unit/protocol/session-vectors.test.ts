@@ -54,6 +54,7 @@ class Side {
         processBudget: { heldBytes: 0, limitBytes: 1e9 },
         liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
         acceptsOpens: role === 'agent',
+        resumeGraceMs: 0,
       },
       0,
     );

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
+import { FrameType } from '../../../protocol/index.js';
+import type { Frame } from '../../../protocol/wire/frame.js';
+import { LoneSession } from '../../support/lone-session.js';
+import { decodeFrames, splitFrames } from '../../support/wire-frames.js';
+
+/** An agent's session with `count` streams that it has accepted, and nothing waiting. */
+function accepted(count: number, override: ConstructorParameters<typeof LoneSession>[1] = {}): LoneSession {
+  const lone = new LoneSession('agent', override);
+  for (let cid = 2; cid <= 2 * count; cid += 2) {
+    lone.receive({ type: FrameType.Open, cid, connector: 'db', client: '', window: 1e9 });
+    lone.session.accept(cid, 0);
+  }
+  lone.sent();
+  return lone;
+}
+
+function types(message: Uint8Array): number[] {
+  return splitFrames(message).map((frame) => frame[3] ?? 0);
+}
+
+describe('the packing of messages', () => {
+  it('puts many small frames into one message, control first', () => {
+    const lone = accepted(20);
+    for (let cid = 2; cid <= 40; cid += 2) lone.session.write(cid, randomBytes(50));
+    lone.session.finish(2);
+    lone.receive({ type: FrameType.Ping, nonce: new Uint8Array(8) });
+    const messages = lone.messages();
+    expect(messages).to.have.length(1);
+    const { Pong, Data, Fin } = FrameType;
+    expect(types(messages[0]!)).to.deep.equal([Pong, Data, Fin, ...Array.from({ length: 19 }, () => Data)]);
+  });
+
+  it('ends a message with one large payload, and does not copy it', () => {
+    const lone = accepted(1);
+    const bytes = randomBytes(100_000);
+    lone.session.write(2, bytes);
+    const message = lone.session.pollTransmit(0);
+    expect(message?.head).to.have.length(17);
+    expect(message?.body?.buffer).to.equal(bytes.buffer);
+  });
+
+  it('keeps every message below the largest size, whatever waits', () => {
+    const lone = accepted(100);
+    for (let round = 0; round < 5; round++) {
+      for (let cid = 2; cid <= 200; cid += 2)
+        lone.session.write(cid, randomBytes(round % 2 === 0 ? 700 : 65_536));
+    }
+    for (let n = 0; n < 150; n++) lone.receive({ type: FrameType.Ping, nonce: randomBytes(8) });
+    const messages = lone.messages();
+    let bytes = 0;
+    for (const message of messages) {
+      expect(message.length).to.be.at.most(16_384 + 65_536);
+      for (const frame of decodeFrames([message]))
+        if (frame.type === FrameType.Data) bytes += frame.payload.length;
+    }
+    expect(bytes).to.equal(100 * (3 * 700 + 2 * 65_536));
+  });
+
+  it('sends no DATA while control frames do not fit into the message', () => {
+    const lone = accepted(100);
+    lone.session.write(2, randomBytes(10));
+    lone.session.finish(2);
+    const opens: Frame[] = [];
+    for (let n = 0; n < 2500; n++)
+      opens.push({ type: FrameType.Open, cid: 202 + 2 * n, connector: 'x', client: '', window: 0 });
+    for (let at = 0; at < opens.length; at += 100) lone.receive(...opens.slice(at, at + 100));
+    const messages = lone.messages();
+    expect(messages.length).to.be.above(1);
+    expect(messages.slice(0, -1).flatMap((message) => types(message))).to.not.include(FrameType.Data);
+    expect(types(messages.at(-1)!).slice(-2)).to.deep.equal([FrameType.Data, FrameType.Fin]);
+  });
+
+  it('gives a control frame that is larger than a head a message of its own', () => {
+    const lone = new LoneSession('agent');
+    lone.session.reauthenticate('x'.repeat(16_384));
+    lone.session.reauthenticate('y');
+    const sent = lone.messages().map((message) => types(message));
+    expect(sent).to.deep.equal([[FrameType.Ping], [FrameType.Reauth], [FrameType.Reauth]]);
+  });
+
+  it('takes the numbers of a CREDIT when it is sent, once', () => {
+    const lone = accepted(1);
+    lone.receive({ type: FrameType.Data, cid: 2, seq: 0, payload: randomBytes(60_000) });
+    lone.session.consumed(2, 30_000, 0);
+    lone.session.consumed(2, 30_000, 0);
+    expect(lone.sent()).to.deep.equal([
+      { type: FrameType.Credit, cid: 2, consumed: 60_000, limit: 60_000 + 65_536 },
+    ]);
+  });
+
+  it('leaves a CREDIT for the next message when the head is full', () => {
+    const streams = 1000;
+    const limits = { windowBytes: 65_536, maxStreams: 2000, maxPayload: 65_536 };
+    const lone = accepted(streams, { local: limits });
+    for (let cid = 2; cid <= 2 * streams; cid += 2) {
+      lone.receive({ type: FrameType.Data, cid, seq: 0, payload: randomBytes(20_000) });
+      lone.session.consumed(cid, 20_000, 0);
+    }
+    const messages = lone.messages();
+    expect(messages.length).to.be.above(1);
+    const credits = messages.flatMap((message) => decodeFrames([message]));
+    expect(credits).to.have.length(streams);
+    for (const credit of credits) expect(credit).to.include({ type: FrameType.Credit, consumed: 20_000 });
+  });
+
+  it("obeys the peer's largest payload", () => {
+    const lone = accepted(1, { peer: { windowBytes: 1e6, maxStreams: 10, maxPayload: 2000 } });
+    lone.session.write(2, randomBytes(11_000));
+    const frames = lone.sent();
+    expect(frames).to.have.length(6);
+    for (const frame of frames)
+      expect(frame.type === FrameType.Data && frame.payload.length).to.be.within(1, 2000);
+  });
+
+  it('has nothing to send when nothing is due', () => {
+    const lone = accepted(1);
+    expect(lone.session.pollTransmit(0)).to.equal(undefined);
+  });
+});
