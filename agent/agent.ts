@@ -12,6 +12,7 @@ import { TargetRelay } from './relay/target-relay.js';
 import { sharedLookup } from './targets/shared-lookup.js';
 import { TargetMap } from './targets/target-map.js';
 import { tokenExpiry } from './token/token-expiry.js';
+import { readTokenFile } from './token/token-file.js';
 import { TokenWatch } from './token/token-watch.js';
 import type { AgentTunnel } from './tunnel/agent-tunnel.js';
 import { TunnelLoop } from './tunnel/tunnel-loop.js';
@@ -127,7 +128,7 @@ export class Agent {
       connectors: tunnel.exportedConnectors,
       health_port: this.healthPort,
     });
-    this.#watchToken();
+    await this.#watchToken();
     this.#loop.start();
     this.#sweepLater();
   }
@@ -142,7 +143,7 @@ export class Agent {
     // What is read at each attempt counts from the next one on; ports stay as they are until a restart.
     const { healthHost, healthPort, metricsPort } = before.observability;
     this.#config = { ...next, observability: { ...next.observability, healthHost, healthPort, metricsPort } };
-    if (before.tunnel.tokenFile !== next.tunnel.tokenFile) this.#watchToken();
+    if (before.tunnel.tokenFile !== next.tunnel.tokenFile) void this.#watchToken();
     if (differ(before.tunnel, next.tunnel) || differ(before.proxy, next.proxy)) this.#loop.renew();
     const ports = ['healthHost', 'healthPort', 'metricsPort'] as const;
     const changed = ports.filter((key) => before.observability[key] !== next.observability[key]);
@@ -224,13 +225,15 @@ export class Agent {
     if (this.#relays.size === 0) this.#onEmpty?.();
   }
 
-  #watchToken(): void {
+  async #watchToken(): Promise<void> {
     const { log } = this.#deps;
     const { tokenFile } = this.#config.tunnel;
     this.#watch?.close();
+    // What is in the file now is read by the first attempt; only what comes later is a change.
+    const known = await readTokenFile(tokenFile).catch(() => undefined);
     this.#watch = new TokenWatch({
       file: tokenFile,
-      knownToken: undefined,
+      knownToken: known?.token,
       onChanged: (token) => {
         this.#tokenExpirySec = tokenExpiry(token);
         log.info('token_changed', { expires: this.#tokenExpirySec });

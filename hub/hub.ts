@@ -65,7 +65,7 @@ export class Hub {
     this.#processBudget = { heldBytes: 0, limitBytes: config.limits.processBufferBytes };
     this.#verifier = this.#newVerifier(config);
     this.#pdp = this.#newPdp(config);
-    this.#waitingRoom = new AgentWaitingRoom(config.limits.maxConnTotal);
+    this.#waitingRoom = new AgentWaitingRoom(config.limits.maxConnTotal, this.#clock);
     this.#relays = new Relays({
       clock: this.#clock,
       log: deps.log,
@@ -320,10 +320,11 @@ export class Hub {
     const { metrics } = this.#deps;
     metrics.setSources({
       activeConnections: () => this.#relays.counts(),
-      tunnels: () => this.#registry.size,
+      tunnels: () => this.#registry.connected,
       tunnelUptimeSeconds: () =>
         this.#registry
           .all()
+          .filter(({ pump }) => !pump.session.suspended)
           .map((tunnel) => [tunnel.agentId, (this.#clock.now() - tunnel.connectedAt) / 1000] as const),
       bufferedBytes: () => {
         for (const tunnel of this.#registry.all()) tunnel.tellCounts(metrics);

@@ -239,6 +239,20 @@ export class Metrics {
     this.#sessionResumes.inc({ result });
   }
 
+  /** Where the frame counts of sessions go; `FrameCounts` brings what was added since the last time. */
+  frameSink(): Record<
+    'finSent' | 'finReceived' | 'rstSent' | 'rstReceived' | 'replayedBytes',
+    (count: number) => void
+  > {
+    return {
+      finSent: (count) => this.finSent.inc({}, count),
+      finReceived: (count) => this.finReceived.inc({}, count),
+      rstSent: (count) => this.rstSent.inc({}, count),
+      rstReceived: (count) => this.rstReceived.inc({}, count),
+      replayedBytes: (count) => this.replayedBytes.inc({}, count),
+    };
+  }
+
   authFailure(reason: AuthFailureReason): void {
     this.#authFailures.inc({ reason });
   }

@@ -27,6 +27,10 @@ export interface PumpHandlers {
   onGoaway(code: number, graceMs: number): void;
   onReauth(token: string): void;
   onRoundTrip(ms: number): void;
+  /** The link is lost; the streams wait for another one. */
+  onSuspended(message: string): void;
+  /** The session goes on over a new link. */
+  onResumed(suspendedMs: number): void;
   /** The session is over; all its streams were reset. */
   onEnded(end: SessionEnd): void;
 }
@@ -69,19 +73,19 @@ export class StreamHandle {
   }
 }
 
-export class Pump implements LinkHandlers {
+export class Pump {
   readonly session: Session;
   readonly #clock: Clock;
   readonly #handlers: PumpHandlers;
-  readonly #link: Link;
+  /** undefined while the session is suspended. */
+  #link: Link | undefined;
   readonly #owners = new Map<Cid, StreamOwner>();
   readonly #alarm: Alarm;
   #flushQueued = false;
   readonly #flush = (): void => this.#onFlush();
 
-  constructor(session: Session, link: Link, clock: Clock, handlers: PumpHandlers) {
+  constructor(session: Session, clock: Clock, handlers: PumpHandlers) {
     this.session = session;
-    this.#link = link;
     this.#clock = clock;
     this.#handlers = handlers;
     this.#alarm = new Alarm(clock, () => this.#onAlarm());
@@ -94,23 +98,58 @@ export class Pump implements LinkHandlers {
     return this.#clock.now();
   }
 
-  /** The link's handlers, from the handshake's end on. */
-  onBytes(bytes: Uint8Array): void {
+  /** Takes the link of a fresh session, from the handshake's end on. */
+  attach(link: Link): LinkHandlers {
+    this.#link = link;
+    this.kick();
+    // What comes late from a link that was given up must not reach the session (§7.4).
+    const current = (work: () => void) => (): void => {
+      if (this.#link === link) work();
+    };
+    return {
+      onBytes: (bytes) => {
+        if (this.#link === link) this.#onBytes(bytes);
+      },
+      onMessageEnd: current(() => {
+        this.session.receiveMessageEnd();
+        this.#giveEvents();
+      }),
+      onWritable: current(() => this.#onFlush()),
+      onEnd: (end) => {
+        if (this.#link === link) this.#onLinkEnd(end);
+      },
+    };
+  }
+
+  /** Goes on with a suspended session over a new link. */
+  resume(link: Link): LinkHandlers {
+    this.session.resume(this.#clock.now());
+    return this.attach(link);
+  }
+
+  /** Gives the link up, without a word to the peer: the session is suspended, or over when it does not resume. */
+  dropLink(message: string): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.terminate();
+    this.session.linkLost(message, this.#clock.now());
+    this.#giveEvents();
+    this.#alarm.arm(this.session.nextDeadline());
+  }
+
+  #onBytes(bytes: Uint8Array): void {
     this.session.receive(bytes, this.#clock.now());
     this.#giveEvents();
     this.kick();
   }
-  onMessageEnd(): void {
-    this.session.receiveMessageEnd();
-    this.#giveEvents();
-  }
-  onWritable(): void {
-    this.#onFlush();
-  }
-  onEnd(end: LinkEnd): void {
+
+  #onLinkEnd(end: LinkEnd): void {
+    this.#link = undefined;
+    const message = end.reason === '' ? `the connection broke (${end.code})` : end.reason;
     if (isProtocolCode(end.code)) this.session.linkClosed(end.code, end.reason);
-    else this.session.linkLost(end.reason === '' ? `the connection broke (${end.code})` : end.reason);
+    else this.session.linkLost(message, this.#clock.now());
     this.#giveEvents();
+    this.#alarm.arm(this.session.nextDeadline());
   }
 
   /** Opens a stream for `owner`; a reason instead of a handle when it is refused here and now. */
@@ -164,7 +203,7 @@ export class Pump implements LinkHandlers {
 
   #onFlush(): void {
     this.#flushQueued = false;
-    while (this.#link.writable) {
+    while (this.#link?.writable === true) {
       const message = this.session.pollTransmit(this.#clock.now());
       if (message === undefined) break;
       this.#link.send(message);
@@ -216,12 +255,25 @@ export class Pump implements LinkHandlers {
         this.#handlers.onRoundTrip(event.ms);
         return;
       case 'linkDead':
-        this.#link.terminate();
+        this.#giveUpLink();
+        return;
+      case 'suspended':
+        this.#handlers.onSuspended(event.message);
+        return;
+      case 'resumed':
+        this.#handlers.onResumed(event.suspendedMs);
         return;
       case 'ended':
         this.#onEnded(event);
         return;
     }
+  }
+
+  /** Nobody answers there: there is no use in a close frame. */
+  #giveUpLink(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.terminate();
   }
 
   #take(cid: Cid): StreamOwner | undefined {
@@ -232,7 +284,9 @@ export class Pump implements LinkHandlers {
 
   #onEnded(end: SessionEnd): void {
     this.#alarm.stop();
-    if (end.by === 'us') this.#link.close(end.code, end.message);
+    const link = this.#link;
+    this.#link = undefined;
+    if (end.by === 'us') link?.close(end.code, end.message);
     this.#handlers.onEnded(end);
   }
 }

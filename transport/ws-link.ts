@@ -160,7 +160,8 @@ export function connectWsLink(options: ConnectOptions): Promise<Link> {
       });
       ws.terminate();
     };
-    const onAbort = (): void => fail(new Error('the attempt was cancelled'));
+    const onAbort = (): void =>
+      fail(Object.assign(new Error('the attempt was cancelled'), { code: 'ABORT_ERR' }));
     const timer = setTimeout(
       () => fail(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })),
       options.deadlineMs,

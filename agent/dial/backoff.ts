@@ -33,7 +33,10 @@ export interface BackoffState {
 
 export const BACKOFF_START: BackoffState = { failures: 0 };
 
-/** How the last attempt ended: never up (`failed`) or up for `upMs`, counted from HELLO_ACK (`lost`). */
+/**
+ * How the last attempt ended: never up (`failed`), up for `upMs`, counted from HELLO_ACK (`lost`), or the same with
+ * streams that wait for the next link (`suspended`).
+ */
 export type AttemptEnd =
   | {
       readonly kind: 'failed';
@@ -42,7 +45,8 @@ export type AttemptEnd =
       readonly closeCode?: number | undefined;
       readonly retryAfterMs?: number | undefined;
     }
-  | { readonly kind: 'lost'; readonly upMs: number; readonly closeCode?: number | undefined };
+  | { readonly kind: 'lost'; readonly upMs: number; readonly closeCode?: number | undefined }
+  | { readonly kind: 'suspended'; readonly upMs: number };
 
 type BackoffWhy = 'at_once' | 'jitter' | 'draining' | 'replaced' | 'retry_after' | 'permanent';
 
@@ -79,6 +83,11 @@ export function nextAttempt(
   random: number,
   policy: BackoffPolicy = DEFAULT_BACKOFF,
 ): NextAttempt {
+  if (end.kind === 'suspended') {
+    // Streams wait: each loss is answered as if it were the first. The resume grace bounds how long that goes on.
+    const delayMs = end.upMs >= policy.baseMs ? 0 : Math.floor(random * policy.baseMs);
+    return { state: BACKOFF_START, delayMs, why: delayMs === 0 ? 'at_once' : 'jitter' };
+  }
   const wasStable = end.kind === 'lost' && end.upMs >= policy.stableMs;
   const failures = wasStable ? 0 : state.failures;
   const counted = { failures: Math.min(failures + 1, MAX_COUNTED_FAILURES) };
@@ -106,7 +115,7 @@ export function nextAttempt(
   return { state: counted, delayMs: jitter(failures, random, policy), why: 'jitter' };
 }
 
-function isPermanent(end: AttemptEnd): boolean {
+function isPermanent(end: Exclude<AttemptEnd, { kind: 'suspended' }>): boolean {
   return end.closeCode === CloseCode.Forbidden || (end.kind === 'failed' && end.permanent === true);
 }
 

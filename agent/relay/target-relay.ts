@@ -4,6 +4,7 @@ import type { ConnectorMetrics } from '../../observability/connector-metrics.js'
 import type { RstReason } from '../../protocol/index.js';
 import type { Clock } from '../../transport/clock.js';
 import { Pipe, type PipeOutcome } from '../../transport/pipe.js';
+import { resetSocket } from '../../transport/reset-socket.js';
 import type { StreamHandle, StreamOffer } from '../../transport/pump.js';
 import type { TargetConfig } from '../../config/types.js';
 import { connectTarget, type ConnectTargetDeps } from '../targets/connect-target.js';
@@ -59,6 +60,10 @@ export class TargetRelay {
     const { connector, cid, client } = this.#offer;
     try {
       const socket = await connectTarget({ connector, target, signal: this.#left.signal, deps: dial });
+      if (this.#left.signal.aborted) {
+        resetSocket(socket);
+        return;
+      }
       this.#opened = true;
       const seconds = (clock.now() - this.#startedAt) / 1000;
       counters.opened();

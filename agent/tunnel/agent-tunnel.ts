@@ -2,6 +2,7 @@
 import type { AgentConfig } from '../../config/types.js';
 import {
   AgentHandshake,
+  CloseCode,
   encodeFrame,
   FrameType,
   Session,
@@ -20,6 +21,8 @@ import type { Environment } from '../dial/proxy-choice.js';
 import { loadTlsMaterial, type TlsMaterial } from '../dial/tls-roots.js';
 import { readTokenFile } from '../token/token-file.js';
 
+/** Feature of HELLO and HELLO_ACK: the session outlives its link. */
+const RESUME = 'resume';
 /** Name, connection, proxy, TLS and upgrade together. */
 const CONNECT_TIMEOUT_MS = 15_000;
 const HELLO_ACK_TIMEOUT_MS = 10_000;
@@ -41,6 +44,8 @@ export interface DialContext {
   readonly signal: AbortSignal;
   /** Session that drains and may finish its streams beside the new one. */
   readonly overlaps: string | undefined;
+  /** Tunnel whose link was lost: its session goes on over the new one, if the hub still has it. */
+  readonly suspended: AgentTunnel | undefined;
   /** Told of the way out and the token, before anything can fail on the way. */
   onPrepared(prepared: { proxy: string | undefined; token: string; warnings: readonly string[] }): void;
 }
@@ -57,9 +62,10 @@ export class HandshakeError extends Error {
 
 export interface AgentTunnel {
   readonly pump: Pump;
-  readonly ack: HelloAck;
-  /** Monotonic milliseconds of the HELLO_ACK. */
-  readonly since: number;
+  /** The latest answer; a resume brings a new one. */
+  ack: HelloAck;
+  /** Monotonic milliseconds of the latest HELLO_ACK. */
+  since: number;
 }
 
 /** Dials the hub once. Rejects with what went wrong; nothing of the attempt is left open then. */
@@ -114,17 +120,26 @@ function shakeHands(
     runHandshake(link, new AgentHandshake(clock.now() + HELLO_ACK_TIMEOUT_MS), clock, {
       onDocument(ack) {
         signal.removeEventListener('abort', onAbort);
-        const session = newSession(context, limits, ack.limits);
+        const { suspended } = context;
+        if (ack.resumed && suspended?.pump.session.suspended !== true) {
+          link.close(CloseCode.Normal, 'the session was given up meanwhile');
+          reject(new HandshakeError(CloseCode.Normal, 'the session was given up meanwhile'));
+          return undefined;
+        }
+        if (ack.resumed && suspended !== undefined) {
+          suspended.ack = ack;
+          suspended.since = clock.now();
+          resolve(suspended);
+          return suspended.pump.resume(link);
+        }
         const pump = new Pump(
-          session,
-          link,
+          newSession(context, limits, ack),
           clock,
           handlersFor(() => tunnel),
         );
         const tunnel: AgentTunnel = { pump, ack, since: clock.now() };
-        pump.kick();
         resolve(tunnel);
-        return pump;
+        return pump.attach(link);
       },
       onFailed(code, message) {
         signal.removeEventListener('abort', onAbort);
@@ -140,21 +155,27 @@ function hello(context: DialContext, limits: PeerLimits): Hello {
     agentId: tunnel.agentId,
     bootId: context.bootId,
     version: context.version,
-    features: [],
+    features: [RESUME],
     connectors: tunnel.exportedConnectors,
     limits,
-    resume: undefined,
+    resume: resumeOf(context.suspended),
     overlaps: context.overlaps,
   };
 }
 
-function newSession(context: DialContext, local: PeerLimits, peer: PeerLimits): Session {
+function resumeOf(suspended: AgentTunnel | undefined): Hello['resume'] {
+  const { ack, pump } = suspended ?? {};
+  if (ack?.resume === undefined || pump?.session.suspended !== true) return undefined;
+  return { sessionId: ack.sessionId, token: ack.resume.token };
+}
+
+function newSession(context: DialContext, local: PeerLimits, ack: HelloAck): Session {
   const { tunnel } = context.config;
   return new Session(
     {
       role: 'agent',
       local,
-      peer,
+      peer: ack.limits,
       windowBytes: WINDOW_BYTES,
       maxWindowBytes: MAX_WINDOW_BYTES,
       bufferBytes: TUNNEL_BUFFER_BYTES,
@@ -164,6 +185,7 @@ function newSession(context: DialContext, local: PeerLimits, peer: PeerLimits): 
         pingTimeoutMs: tunnel.pingTimeoutSec * 1000,
       },
       acceptsOpens: true,
+      resumeGraceMs: ack.features.includes(RESUME) ? (ack.resume?.graceMs ?? 0) : 0,
     },
     context.clock.now(),
   );

@@ -4,18 +4,14 @@ import type { Logger } from '../../observability/log.js';
 import type { Metrics } from '../../observability/metrics.js';
 import { CloseCode, type ProcessBudget } from '../../protocol/index.js';
 import type { Clock } from '../../transport/clock.js';
-import type { SessionEnd, StreamOffer } from '../../transport/pump.js';
 import { FrameCounts } from '../../transport/count-frames.js';
+import type { PumpHandlers, SessionEnd, StreamOffer } from '../../transport/pump.js';
 import { BACKOFF_START, nextAttempt, type AttemptEnd, type BackoffState } from '../dial/backoff.js';
 import { describeCloseCode } from '../dial/describe-close.js';
-import { describeDialFailure } from '../dial/describe-failure.js';
-import type { DialFailure } from '../dial/failure.js';
-import { fetchPeerIssuer } from '../dial/peer-issuer.js';
-import { createDialAgent } from '../dial/proxy.js';
 import type { Environment } from '../dial/proxy-choice.js';
-import { loadTlsMaterial } from '../dial/tls-roots.js';
 import { expiryWarning, tokenExpiry } from '../token/token-expiry.js';
 import { dialHub, type AgentTunnel } from './agent-tunnel.js';
+import { explainFailure } from './explain-failure.js';
 import { connectResultOf, reconnectReasonOf } from './failure-labels.js';
 
 export interface TunnelLoopDeps {
@@ -33,9 +29,11 @@ export interface TunnelLoopDeps {
   onToken(token: string): void;
 }
 
-/** How a tunnel stopped being the current one: it ended, or it drains and runs on beside its successor. */
+/** How a tunnel stopped being the current one: it ended, it lost its link, or it drains beside its successor. */
 type Leave =
-  { readonly type: 'ended'; readonly end: SessionEnd } | { readonly type: 'moved'; readonly code: number };
+  | { readonly type: 'ended'; readonly code: CloseCode }
+  | { readonly type: 'suspended' }
+  | { readonly type: 'moved'; readonly code: number };
 
 /** Warn of a token's end this long before. */
 const WARN_BEFORE_SEC = 3600;
@@ -43,16 +41,21 @@ const WARN_BEFORE_SEC = 3600;
 export class TunnelLoop {
   readonly #deps: TunnelLoopDeps;
   readonly #stop = new AbortController();
-  /** Tunnels that are up: the current one, and older ones that drain. */
+  /** Sessions that live: the current one, one that waits for a link, and older ones that drain. */
   readonly #tunnels = new Map<AgentTunnel, FrameCounts>();
   #current: AgentTunnel | undefined;
+  /** The tunnel that waits for a new link. */
+  #suspended: AgentTunnel | undefined;
+  /** Session that drains while its successor is dialled. */
+  #overlaps: string | undefined;
   #leave: ((leave: Leave) => void) | undefined;
   #wake: (() => void) | undefined;
   #backoff: BackoffState = BACKOFF_START;
-  #overlaps: string | undefined;
   #running: Promise<void> | undefined;
   #proxy: string | undefined;
-  #token = '';
+  #token: string | undefined;
+  /** Warnings of the files that were given: each is given once. */
+  readonly #warned = new Set<string>();
 
   constructor(deps: TunnelLoopDeps) {
     this.#deps = deps;
@@ -62,7 +65,7 @@ export class TunnelLoop {
   get current(): AgentTunnel | undefined {
     return this.#current;
   }
-  /** Every tunnel that is up, draining ones too. */
+  /** Every session that lives. */
   tunnels(): Iterable<AgentTunnel> {
     return this.#tunnels.keys();
   }
@@ -80,7 +83,7 @@ export class TunnelLoop {
 
   /** Moves to a fresh session, as after a change of the connectors; running streams finish on the old one. */
   renew(): void {
-    const { current } = { current: this.#current };
+    const current = this.#current;
     if (current === undefined) {
       this.#wake?.();
       return;
@@ -99,23 +102,15 @@ export class TunnelLoop {
   /** Ends all tunnels. */
   async close(): Promise<void> {
     this.drain(0);
-    for (const { pump } of [...this.#tunnels.keys()])
+    for (const { pump } of [...this.#tunnels.keys()]) {
       pump.close(CloseCode.Normal, 'the agent is shutting down');
+    }
     await this.#running;
   }
 
   /** Adds to the metrics what the sessions have counted since the last call. */
   tellCounts(): void {
-    const { metrics } = this.#deps;
-    for (const counts of this.#tunnels.values()) {
-      counts.tell({
-        finSent: (count) => metrics.finSent.inc({}, count),
-        finReceived: (count) => metrics.finReceived.inc({}, count),
-        rstSent: (count) => metrics.rstSent.inc({}, count),
-        rstReceived: (count) => metrics.rstReceived.inc({}, count),
-        replayedBytes: (count) => metrics.replayedBytes.inc({}, count),
-      });
-    }
+    for (const counts of this.#tunnels.values()) counts.tell(this.#deps.metrics.frameSink());
   }
 
   async #run(): Promise<void> {
@@ -135,89 +130,144 @@ export class TunnelLoop {
   }
 
   async #attempt(): Promise<AttemptEnd> {
-    const { log, metrics, clock } = this.#deps;
-    const { url, agentId } = this.#deps.config().tunnel;
     let tunnel: AgentTunnel;
-    log.debug('tunnel_connecting', { url });
     try {
       tunnel = await this.#dial();
     } catch (error) {
-      if (this.#stop.signal.aborted) return { kind: 'failed' };
-      return this.#onFailed(error);
+      return this.#stop.signal.aborted ? { kind: 'failed' } : this.#onFailed(error);
     }
     const left = new Promise<Leave>((resolve) => (this.#leave = resolve));
     this.#enter(tunnel);
     const leave = await left;
     this.#current = undefined;
+    return this.#onLeft(tunnel, leave);
+  }
+
+  #onLeft(tunnel: AgentTunnel, leave: Leave): AttemptEnd {
+    const { metrics, clock } = this.#deps;
+    const { agentId } = this.#deps.config().tunnel;
     const upMs = clock.now() - tunnel.since;
-    if (leave.type === 'moved') {
-      this.#overlaps = tunnel.ack.sessionId;
-      metrics.tunnelReconnect(agentId, 'draining');
-      return { kind: 'lost', upMs, closeCode: leave.code };
+    this.#overlaps = leave.type === 'moved' ? tunnel.ack.sessionId : undefined;
+    if (leave.type === 'suspended') {
+      this.#suspended = tunnel;
+      return { kind: 'suspended', upMs };
     }
-    this.#overlaps = undefined;
-    metrics.tunnelReconnect(agentId, reconnectReasonOf(leave.end.code));
-    return { kind: 'lost', upMs, closeCode: leave.end.code };
+    const reason = leave.type === 'moved' ? 'draining' : reconnectReasonOf(leave.code);
+    metrics.tunnelReconnect(agentId, reason);
+    return { kind: 'lost', upMs, closeCode: leave.code };
   }
 
   #enter(tunnel: AgentTunnel): void {
     const { log, metrics } = this.#deps;
-    this.#tunnels.set(tunnel, new FrameCounts(tunnel.pump.session.counters));
+    const suspended = this.#suspended;
+    this.#suspended = undefined;
     this.#current = tunnel;
     metrics.tunnelConnect('connected');
-    const { url, exportedConnectors } = this.#deps.config().tunnel;
-    log.info('tunnel_connected', {
-      url,
-      proxy: this.#proxy,
-      session: tunnel.ack.sessionId,
-      hub: tunnel.ack.hubId,
-      hub_version: tunnel.ack.version,
-      connectors: tunnel.ack.connectors,
-      refused_connectors: exportedConnectors.filter((name) => !tunnel.ack.connectors.includes(name)),
-    });
-    // It may have ended between the handshake and now.
-    if (tunnel.pump.session.ended) this.#leave?.({ type: 'ended', end: ENDED_AT_ONCE });
+    const { session } = tunnel.pump;
+    if (tunnel !== suspended) {
+      this.#tunnels.set(tunnel, new FrameCounts(session.counters));
+      const { url, exportedConnectors } = this.#deps.config().tunnel;
+      log.info('tunnel_connected', {
+        url,
+        proxy: this.#proxy,
+        session: tunnel.ack.sessionId,
+        hub: tunnel.ack.hubId,
+        hub_version: tunnel.ack.version,
+        connectors: tunnel.ack.connectors,
+        refused_connectors: exportedConnectors.filter((name) => !tunnel.ack.connectors.includes(name)),
+      });
+      if (suspended !== undefined) {
+        metrics.sessionResume('refused');
+        suspended.pump.close(CloseCode.Normal, 'the hub does not have the session any more');
+      }
+    }
+    // It may be over, or without a link again, between the handshake and now.
+    if (session.ended) this.#leave?.({ type: 'ended', code: CloseCode.Normal });
+    else if (session.suspended) this.#leave?.({ type: 'suspended' });
   }
 
   #dial(): Promise<AgentTunnel> {
-    const { clock, log } = this.#deps;
+    const { clock, log, env, processBudget, bootId, version } = this.#deps;
+    const config = this.#deps.config();
+    log.debug('tunnel_connecting', { url: config.tunnel.url });
     return dialHub(
       {
-        config: this.#deps.config(),
-        env: this.#deps.env,
+        config,
+        env,
         clock,
-        processBudget: this.#deps.processBudget,
-        bootId: this.#deps.bootId,
-        version: this.#deps.version,
+        processBudget,
+        bootId,
+        version,
         signal: this.#stop.signal,
         overlaps: this.#overlaps,
-        onPrepared: ({ proxy, token, warnings }) => {
-          this.#proxy = proxy;
-          this.#token = token;
-          this.#deps.onToken(token);
-          for (const why of warnings) log.warn('config_warning', { why });
-          const why = expiryWarning(tokenExpiry(token) ?? Infinity, Date.now(), WARN_BEFORE_SEC);
-          if (why !== undefined) log.warn('token_expiring', { why });
-        },
+        suspended: this.#suspended,
+        onPrepared: (prepared) => this.#onPrepared(prepared),
       },
-      (tunnel) => ({
-        onOpen: (offer) => this.#deps.onOpen(tunnel(), offer),
-        onGoaway: (code, graceMs) => {
-          log.info('goaway_received', { code, grace_ms: graceMs, session: tunnel().ack.sessionId });
-          if (this.#current === tunnel()) this.#leave?.({ type: 'moved', code });
-        },
-        // Only the hub asks for tokens in-band; an agent has nothing to verify.
-        onReauth: () => undefined,
-        onRoundTrip: (ms) => this.#deps.metrics.tunnelRtt.observe({}, ms / 1000),
-        onEnded: (end) => this.#onEnded(tunnel(), end),
-      }),
+      (tunnel) => this.#handlersOf(tunnel),
     );
   }
 
+  #onPrepared(prepared: { proxy: string | undefined; token: string; warnings: readonly string[] }): void {
+    const { log } = this.#deps;
+    this.#proxy = prepared.proxy;
+    this.#token = prepared.token;
+    this.#deps.onToken(prepared.token);
+    for (const why of prepared.warnings) {
+      if (!this.#warned.has(why)) log.warn('config_warning', { why });
+      this.#warned.add(why);
+    }
+    const why = expiryWarning(tokenExpiry(prepared.token) ?? Infinity, Date.now(), WARN_BEFORE_SEC);
+    if (why !== undefined) log.warn('token_expiring', { why });
+  }
+
+  #handlersOf(tunnel: () => AgentTunnel): PumpHandlers {
+    const { log, metrics } = this.#deps;
+    return {
+      onOpen: (offer) => this.#deps.onOpen(tunnel(), offer),
+      onGoaway: (code, graceMs) => {
+        log.info('goaway_received', { code, grace_ms: graceMs, session: tunnel().ack.sessionId });
+        if (this.#current === tunnel()) this.#leave?.({ type: 'moved', code });
+      },
+      // The session takes no token from the hub.
+      onReauth: () => undefined,
+      onRoundTrip: (ms) => metrics.tunnelRtt.observe({}, ms / 1000),
+      onSuspended: (why) => this.#onSuspended(tunnel(), why),
+      onResumed: (suspendedMs) => this.#onResumed(tunnel(), suspendedMs),
+      onEnded: (end) => this.#onEnded(tunnel(), end),
+    };
+  }
+
+  #onSuspended(tunnel: AgentTunnel, why: string): void {
+    this.#deps.log.warn('session_suspended', {
+      session: tunnel.ack.sessionId,
+      why,
+      streams: tunnel.pump.streamCount,
+      grace_ms: tunnel.ack.resume?.graceMs,
+      up_ms: Math.round(this.#deps.clock.now() - tunnel.since),
+    });
+    if (this.#current === tunnel) this.#leave?.({ type: 'suspended' });
+  }
+
+  #onResumed(tunnel: AgentTunnel, suspendedMs: number): void {
+    const { log, metrics } = this.#deps;
+    metrics.sessionResume('resumed');
+    metrics.tunnelReconnect(this.#deps.config().tunnel.agentId, 'lost');
+    log.info('session_resumed', {
+      session: tunnel.ack.sessionId,
+      streams: tunnel.pump.streamCount,
+      suspended_ms: Math.round(suspendedMs),
+    });
+  }
+
   #onEnded(tunnel: AgentTunnel, end: SessionEnd): void {
-    const { log, clock } = this.#deps;
+    const { log, metrics, clock } = this.#deps;
     this.tellCounts();
-    const known = this.#tunnels.delete(tunnel);
+    this.#tunnels.delete(tunnel);
+    if (this.#suspended === tunnel) {
+      this.#suspended = undefined;
+      metrics.sessionResume('expired');
+      log.warn('session_expired', { session: tunnel.ack.sessionId, why: end.message });
+    }
     const { reason, hint } = describeCloseCode(end.code, 'the hub');
     log.warn('tunnel_lost', {
       session: tunnel.ack.sessionId,
@@ -228,15 +278,21 @@ export class TunnelLoop {
       hint,
       up_ms: Math.round(clock.now() - tunnel.since),
     });
-    if (known && this.#current === tunnel) this.#leave?.({ type: 'ended', end });
+    if (this.#current === tunnel) this.#leave?.({ type: 'ended', code: end.code });
   }
 
   async #onFailed(error: unknown): Promise<AttemptEnd> {
-    const { log, metrics } = this.#deps;
-    const { url } = this.#deps.config().tunnel;
-    const failure = await this.#describe(error, url);
+    const { log, metrics, env, clock } = this.#deps;
+    const config = this.#deps.config();
+    const attempt = { config, env, clock, signal: this.#stop.signal, proxy: this.#proxy, token: this.#token };
+    const failure = await explainFailure(error, attempt);
     metrics.tunnelConnect(connectResultOf(failure.reason));
-    log.error('tunnel_rejected', { url, reason: failure.reason, why: failure.message, hint: failure.hint });
+    log.error('tunnel_rejected', {
+      url: config.tunnel.url,
+      reason: failure.reason,
+      why: failure.message,
+      hint: failure.hint,
+    });
     const { closeCode, retryAfterSec } = error as { closeCode?: number; retryAfterSec?: number };
     return {
       kind: 'failed',
@@ -244,28 +300,6 @@ export class TunnelLoop {
       closeCode,
       retryAfterMs: retryAfterSec === undefined ? undefined : retryAfterSec * 1000,
     };
-  }
-
-  async #describe(error: unknown, url: string): Promise<DialFailure> {
-    const context = { url, proxy: this.#proxy, nowMs: Date.now() };
-    const expiry = this.#token === '' ? undefined : tokenExpiry(this.#token);
-    const known = { ...context, tokenExpiryMs: expiry === undefined ? undefined : expiry * 1000 };
-    const failure = describeDialFailure(error, known);
-    if (failure.reason !== 'tls_untrusted') return failure;
-    return describeDialFailure(error, { ...known, issuer: await this.#issuer(url) });
-  }
-
-  /** Who issued the certificate that is not trusted: the name shows TLS inspection at a glance. */
-  async #issuer(url: string): Promise<string | undefined> {
-    const { proxy, tunnel } = this.#deps.config();
-    const { env, clock } = this.#deps;
-    const tls = await loadTlsMaterial({ ...tunnel, caBundle: proxy.caBundle }, Date.now());
-    const way = createDialAgent({ targetUrl: url, proxy, env, tls, clock });
-    try {
-      return await fetchPeerIssuer({ url, httpAgent: way.httpAgent, signal: this.#stop.signal, clock });
-    } finally {
-      way.destroy();
-    }
   }
 
   /** Waits, until `delayMs` have passed or there is a reason to try at once. */
@@ -279,13 +313,6 @@ export class TunnelLoop {
     });
   }
 }
-
-const ENDED_AT_ONCE: SessionEnd = {
-  type: 'ended',
-  code: CloseCode.Normal,
-  message: 'the tunnel ended at once',
-  by: 'peer',
-};
 
 /** Behind a call, so that the compiler does not take an earlier look for the present. */
 function isAborted(signal: AbortSignal): boolean {

@@ -39,6 +39,8 @@ export interface TunnelContext {
   onAvailable(connectors: Iterable<string>): void;
 }
 
+/** Feature of HELLO and HELLO_ACK: the session outlives its link. */
+const RESUME = 'resume';
 /** HELLO has to come within this time (§7.1). */
 const HELLO_TIMEOUT_MS = 5000;
 /** What a stream may send before it is answered: enough for a first request, little enough for thousands of streams. */
@@ -67,7 +69,7 @@ function onHello(
   identity: Identity,
   hello: Hello,
 ): LinkHandlers | undefined {
-  const { log, metrics, clock } = context;
+  const { log, metrics } = context;
   if (hello.agentId !== identity.agentId) {
     metrics.authFailure('hello_mismatch');
     metrics.tunnelConnect('forbidden');
@@ -80,22 +82,61 @@ function onHello(
     link.close(CloseCode.Forbidden, "agent_id is not the token's");
     return undefined;
   }
-  const { security } = context.config();
+  const suspended = hello.resume && resumable(context, hello);
+  if (suspended !== undefined) return goOn(context, suspended, link, identity);
+  if (hello.resume !== undefined) metrics.sessionResume('refused');
+  return begin(context, link, identity, hello);
+}
+
+/** The session that HELLO asks to go on with, if it may. */
+function resumable(context: TunnelContext, hello: Hello): Tunnel | undefined {
+  const { sessionId = '', token = '' } = hello.resume ?? {};
+  const tunnel = context.registry.bySession(sessionId);
+  if (tunnel?.agentId !== hello.agentId || tunnel.bootId !== hello.bootId) return undefined;
+  return !tunnel.pump.session.ended && tunnel.resumeToken.accepts(token) ? tunnel : undefined;
+}
+
+/** Goes on with a session: the old link is fenced first, then the new one is attached. */
+function goOn(
+  context: TunnelContext,
+  tunnel: Tunnel,
+  link: Link,
+  identity: Identity,
+): LinkHandlers | undefined {
+  const { requireConnectorScopes } = context.config().security;
+  tunnel.pump.dropLink('the agent is back on a new link');
+  // Where resume is off the session is over now; an honest agent does not ask then.
+  if (tunnel.pump.session.ended) {
+    link.close(CloseCode.Protocol, 'there is nothing to resume');
+    return undefined;
+  }
+  tunnel.renew(identity.expiresAtMs, allowedConnectors(identity, requireConnectorScopes, tunnel.offered));
+  tunnel.remoteAddress = link.remoteAddress;
+  tunnel.connectedAt = context.clock.now();
+  context.metrics.tunnelConnect('connected');
+  sendAck(context, link, tunnel, true);
+  return tunnel.pump.resume(link);
+}
+
+function begin(context: TunnelContext, link: Link, identity: Identity, hello: Hello): LinkHandlers {
+  const { log, metrics, clock } = context;
+  const { security, tunnel: settings } = context.config();
   const connectors = allowedConnectors(identity, security.requireConnectorScopes, hello.connectors);
   const local = limitsOf(context.config());
-  const sessionId = randomBytes(16).toString('hex');
-  const pump = new Pump(newSession(context, local, hello.limits), link, clock, {
+  const graceMs = hello.features.includes(RESUME) ? settings.resumeGraceSec * 1000 : 0;
+  const pump = new Pump(newSession(context, local, hello.limits, graceMs), clock, {
     // The session answers an agent's OPEN with `denied` itself.
     onOpen: () => undefined,
-    onGoaway: (code, graceMs) =>
-      log.info('goaway_received', { agent: tunnel.agentId, code, grace_ms: graceMs }),
+    onGoaway: (code, grace) => log.info('goaway_received', { agent: tunnel.agentId, code, grace_ms: grace }),
     onReauth: (token) => void reauthenticate(context, tunnel, token),
     onRoundTrip: (ms) => metrics.tunnelRtt.observe({}, ms / 1000),
+    onSuspended: (why) => onSuspended(context, tunnel, why),
+    onResumed: (suspendedMs) => onResumed(context, tunnel, suspendedMs),
     onEnded: (end) => onEnded(context, tunnel, end),
   });
   const tunnel = new Tunnel({
     identity,
-    sessionId,
+    sessionId: randomBytes(16).toString('hex'),
     bootId: hello.bootId,
     agentVersion: hello.version,
     remoteAddress: link.remoteAddress,
@@ -103,23 +144,56 @@ function onHello(
     offered: hello.connectors,
     connectors,
     maxStreams: Math.min(hello.limits.maxStreams, local.maxStreams),
+    resumeGraceMs: graceMs,
     pump,
     wallClock: Date.now,
   });
+  sendAck(context, link, tunnel, false);
+  register(context, tunnel, hello);
+  return pump.attach(link);
+}
+
+function sendAck(context: TunnelContext, link: Link, tunnel: Tunnel, resumed: boolean): void {
+  const graceMs = tunnel.resumeGraceMs;
   const ack = {
-    sessionId,
+    sessionId: tunnel.sessionId,
     hubId: context.hubId,
     version: context.version,
-    features: [],
-    connectors,
-    limits: local,
-    resumed: false,
-    resume: undefined,
+    features: graceMs > 0 ? [RESUME] : [],
+    connectors: [...tunnel.connectors],
+    limits: limitsOf(context.config()),
+    resumed,
+    resume: graceMs > 0 ? { token: tunnel.resumeToken.issue(), graceMs } : undefined,
   };
   link.send({ head: encodeFrame({ type: FrameType.HelloAck, ack }), body: undefined });
-  register(context, tunnel, hello);
-  pump.kick();
-  return pump;
+}
+
+function onSuspended(context: TunnelContext, tunnel: Tunnel, why: string): void {
+  const { log, clock } = context;
+  log.warn('session_suspended', {
+    agent: tunnel.agentId,
+    session: tunnel.sessionId,
+    remote: tunnel.remoteAddress,
+    why,
+    streams: tunnel.activeStreams,
+    grace_ms: tunnel.resumeGraceMs,
+    up_ms: Math.round(clock.now() - tunnel.connectedAt),
+  });
+}
+
+function onResumed(context: TunnelContext, tunnel: Tunnel, suspendedMs: number): void {
+  const { log, metrics } = context;
+  tunnel.resumeToken.confirm();
+  metrics.sessionResume('resumed');
+  metrics.tunnelReconnect(tunnel.agentId, 'lost');
+  log.info('session_resumed', {
+    agent: tunnel.agentId,
+    session: tunnel.sessionId,
+    remote: tunnel.remoteAddress,
+    streams: tunnel.activeStreams,
+    suspended_ms: Math.round(suspendedMs),
+  });
+  context.onAvailable(tunnel.connectors);
 }
 
 function limitsOf({ limits, tunnel }: HubConfig): PeerLimits {
@@ -130,7 +204,12 @@ function limitsOf({ limits, tunnel }: HubConfig): PeerLimits {
   };
 }
 
-function newSession(context: TunnelContext, local: PeerLimits, peer: PeerLimits): Session {
+function newSession(
+  context: TunnelContext,
+  local: PeerLimits,
+  peer: PeerLimits,
+  resumeGraceMs: number,
+): Session {
   const { limits, tunnel } = context.config();
   return new Session(
     {
@@ -146,6 +225,7 @@ function newSession(context: TunnelContext, local: PeerLimits, peer: PeerLimits)
         pingTimeoutMs: tunnel.pingTimeoutSec * 1000,
       },
       acceptsOpens: false,
+      resumeGraceMs,
     },
     context.clock.now(),
   );
@@ -198,8 +278,13 @@ async function reauthenticate(context: TunnelContext, tunnel: Tunnel, token: str
 
 function onEnded(context: TunnelContext, tunnel: Tunnel, end: SessionEnd): void {
   const { registry, log, metrics, clock } = context;
+  const wasSuspended = end.by === 'us' && tunnel.pump.session.suspendedAtEnd;
   registry.remove(tunnel);
   tunnel.tellCounts(metrics);
+  if (wasSuspended) {
+    metrics.sessionResume('expired');
+    log.warn('session_expired', { agent: tunnel.agentId, session: tunnel.sessionId, why: end.message });
+  }
   log.info('agent_disconnected', {
     agent: tunnel.agentId,
     session: tunnel.sessionId,

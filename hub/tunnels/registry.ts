@@ -9,9 +9,14 @@ export class TunnelRegistry {
   /** Draining tunnels whose agent has moved on; they get no new streams. */
   readonly #retired = new Set<Tunnel>();
 
-  /** Agents that are connected. */
-  get size(): number {
-    return this.#current.size + this.#retired.size;
+  /** Tunnels that have a link now. */
+  get connected(): number {
+    return this.all().filter(({ pump }) => !pump.session.suspended).length;
+  }
+
+  /** The tunnel of a session; suspended ones too. */
+  bySession(sessionId: string): Tunnel | undefined {
+    return this.all().find((tunnel) => tunnel.sessionId === sessionId);
   }
 
   /**

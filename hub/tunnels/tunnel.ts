@@ -4,6 +4,7 @@ import type { AgentCandidate } from '../routing/choose-agent.js';
 import type { Metrics } from '../../observability/metrics.js';
 import { FrameCounts } from '../../transport/count-frames.js';
 import type { Pump } from '../../transport/pump.js';
+import { ResumeToken } from './resume-token.js';
 
 /** How long after `exp` a tunnel without a fresh token stays for the streams that run. */
 const EXPIRY_GRACE_MS = 60_000;
@@ -12,11 +13,13 @@ export class Tunnel implements AgentCandidate {
   readonly agentId: string;
   readonly sessionId: string;
   readonly bootId: string;
-  readonly remoteAddress: string;
+  remoteAddress: string;
   readonly agentVersion: string;
-  /** Monotonic milliseconds. */
-  readonly connectedAt: number;
+  /** Monotonic milliseconds; of the present link. */
+  connectedAt: number;
   readonly pump: Pump;
+  /** How long its streams outlive a lost link; 0 = not at all. */
+  readonly resumeGraceMs: number;
   readonly #wallClock: () => number;
   connectors: ReadonlySet<string>;
   /** What HELLO offered; the token decides how much of it counts. */
@@ -25,6 +28,7 @@ export class Tunnel implements AgentCandidate {
   /** The agent's own limit on streams. */
   readonly #maxStreams: number;
   readonly #counts: FrameCounts;
+  readonly resumeToken = new ResumeToken();
 
   constructor(options: {
     readonly identity: Identity;
@@ -36,6 +40,7 @@ export class Tunnel implements AgentCandidate {
     readonly offered: readonly string[];
     readonly connectors: readonly string[];
     readonly maxStreams: number;
+    readonly resumeGraceMs: number;
     readonly pump: Pump;
     readonly wallClock: () => number;
   }) {
@@ -48,6 +53,7 @@ export class Tunnel implements AgentCandidate {
     this.offered = options.offered;
     this.connectors = new Set(options.connectors);
     this.pump = options.pump;
+    this.resumeGraceMs = options.resumeGraceMs;
     this.#counts = new FrameCounts(options.pump.session.counters);
     this.#maxStreams = options.maxStreams;
     this.#wallClock = options.wallClock;
@@ -59,7 +65,13 @@ export class Tunnel implements AgentCandidate {
   }
   get acceptsNew(): boolean {
     const { session } = this.pump;
-    return !session.ended && !session.draining && !this.expired && this.activeStreams < this.#maxStreams;
+    return (
+      !session.ended &&
+      !session.suspended &&
+      !session.draining &&
+      !this.expired &&
+      this.activeStreams < this.#maxStreams
+    );
   }
   /** The token is over: nothing new. */
   get expired(): boolean {
@@ -78,12 +90,6 @@ export class Tunnel implements AgentCandidate {
 
   /** Adds to the metrics what the session has counted since the last call. */
   tellCounts(metrics: Metrics): void {
-    this.#counts.tell({
-      finSent: (count) => metrics.finSent.inc({}, count),
-      finReceived: (count) => metrics.finReceived.inc({}, count),
-      rstSent: (count) => metrics.rstSent.inc({}, count),
-      rstReceived: (count) => metrics.rstReceived.inc({}, count),
-      replayedBytes: (count) => metrics.replayedBytes.inc({}, count),
-    });
+    this.#counts.tell(metrics.frameSink());
   }
 }

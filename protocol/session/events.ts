@@ -32,6 +32,10 @@ export type SessionEvent =
   | { readonly type: 'reauth'; readonly token: string }
   /** The link is silent for too long: drop it. */
   | { readonly type: 'linkDead' }
+  /** The link is lost; the streams wait for another one until the grace is over. */
+  | { readonly type: 'suspended'; readonly message: string }
+  /** The session goes on over a new link: both tables are exchanged. */
+  | { readonly type: 'resumed'; readonly suspendedMs: number }
   /** The session is over; its streams were reset before. */
   | {
       readonly type: 'ended';

@@ -1,39 +1,19 @@
 /** What each frame means in an established session (wire-protocol.md §4): faults of a stream end it, faults of the session are thrown. */
 import { SessionError, StreamError } from '../errors.js';
-import { Stream } from '../stream/stream.js';
-import type { Role, StreamTable } from '../stream/stream-table.js';
+import type { Stream } from '../stream/stream.js';
+import type { Role } from '../stream/stream-table.js';
 import { writeU64 } from '../wire/bytes.js';
 import { CloseCode, FrameType, type RstReason } from '../wire/constants.js';
 import type { Cid, CreditFrame, DataFrame, Frame, OpenFrame } from '../wire/frame.js';
-import type { PeerLimits } from '../wire/hello.js';
 import type { SessionCounters, SessionEvent } from './events.js';
-import type { MemoryMeter } from './memory.js';
-import type { Outbox } from './outbox.js';
-import type { Scheduler } from './scheduler.js';
+import type { StreamSet } from './stream-set.js';
 import { TokenBucket } from './token-bucket.js';
-
-/** The parts of the session that a frame may touch. */
-export interface ReceiverParts {
-  readonly streams: StreamTable;
-  readonly scheduler: Scheduler;
-  readonly outbox: Outbox;
-  readonly memory: MemoryMeter;
-  readonly counters: SessionCounters;
-  emit(event: SessionEvent): void;
-  resetStream(stream: Stream, reason: RstReason, by: 'peer' | 'session'): void;
-  settle(stream: Stream): void;
-  roomMade(stream: Stream): void;
-}
 
 export interface ReceiverOptions {
   readonly role: Role;
-  readonly local: PeerLimits;
-  readonly peer: PeerLimits;
   readonly acceptsOpens: boolean;
 }
 
-/** Round trip assumed until the first PONG, in milliseconds: long, so that windows may grow from the start. */
-const FIRST_ROUND_TRIP_MS = 100;
 /** Weight of a new sample, as in TCP's smoothed round trip (RFC 6298 §2). */
 const SAMPLE_WEIGHT = 1 / 8;
 /** Frames without effect: a burst as large as thousands of streams reset in full flight, and a steady rate above any honest one. */
@@ -43,69 +23,91 @@ const IDLE_FRAMES_PER_SECOND = 20_000;
 const REQUEST_BURST = 200;
 const REQUESTS_PER_SECOND = 20;
 
+/** How often PINGs go out to make room among the tombstones; well below what counts as flooding. */
+const CROWDED_PING_MS = 200;
+
 export class FrameReceiver {
-  readonly #parts: ReceiverParts;
+  readonly #streams: StreamSet;
+  readonly #counters: SessionCounters;
+  readonly #emit: (event: SessionEvent) => void;
   readonly #options: ReceiverOptions;
   readonly #idleFrames: TokenBucket;
   readonly #requests: TokenBucket;
-  #pingNumber = 0;
+  /** Set while the PONG is outstanding. */
   #pingSentAt: number | undefined;
-  #roundTripMs = FIRST_ROUND_TRIP_MS;
+  #lastPingAt = 0;
   #measured = false;
   #peerDraining = false;
 
-  constructor(parts: ReceiverParts, options: ReceiverOptions, now: number) {
-    this.#parts = parts;
+  constructor(
+    streams: StreamSet,
+    counters: SessionCounters,
+    emit: (event: SessionEvent) => void,
+    options: ReceiverOptions,
+    now: number,
+  ) {
+    this.#streams = streams;
+    this.#counters = counters;
+    this.#emit = emit;
     this.#options = options;
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, now);
     this.#requests = new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, now);
   }
 
-  get roundTripMs(): number {
-    return this.#roundTripMs;
-  }
   get peerDraining(): boolean {
     return this.#peerDraining;
   }
 
-  /** Sends a PING; its PONG measures the round trip. */
-  ping(now: number): void {
+  /** Sends a PING; its PONG measures the round trip, and proves that everything sent before has arrived. */
+  ping(): void {
     const nonce = new Uint8Array(8);
-    writeU64(nonce, 0, ++this.#pingNumber);
-    this.#pingSentAt = now;
-    this.#parts.outbox.add({ type: FrameType.Ping, nonce });
+    writeU64(nonce, 0, ++this.#streams.pings);
+    this.#pingSentAt = this.#lastPingAt = this.#streams.now;
+    this.#streams.outbox.add({ type: FrameType.Ping, nonce });
+  }
+
+  /** A PING is due before its time when many streams have ended that the peer has not confirmed. */
+  pingIfCrowded(): void {
+    const { tombstones, now } = this.#streams;
+    if (tombstones?.crowded !== true || now - this.#lastPingAt < CROWDED_PING_MS) return;
+    this.ping();
+  }
+
+  /** The PONG went down with the link. */
+  forgetPing(): void {
+    this.#pingSentAt = undefined;
   }
 
   /** Acts on one frame. Throws SessionError. */
-  frame(frame: Frame, now: number): void {
+  frame(frame: Frame): void {
     switch (frame.type) {
       case FrameType.Data:
-        return this.#onStream(frame.cid, now, (stream) => this.#onData(stream, frame));
+        return this.#onStream(frame.cid, (stream) => this.#onData(stream, frame));
       case FrameType.Credit:
-        return this.#onStream(frame.cid, now, (stream) => this.#onCredit(stream, frame, now));
+        return this.#onStream(frame.cid, (stream) => this.#onCredit(stream, frame));
       case FrameType.Open:
-        return this.#onOpen(frame, now);
+        return this.#onOpen(frame);
       case FrameType.Opened:
-        return this.#onStream(frame.cid, now, (stream) => this.#onOpened(stream, frame.window));
+        return this.#onStream(frame.cid, (stream) => this.#onOpened(stream, frame.window));
       case FrameType.Fin:
-        return this.#onStream(frame.cid, now, (stream) => this.#onFin(stream, frame.seq));
+        return this.#onStream(frame.cid, (stream) => this.#onFin(stream, frame.seq));
       case FrameType.Rst:
-        return this.#onStream(frame.cid, now, (stream) => this.#onRst(stream, frame.reason));
+        return this.#onStream(frame.cid, (stream) => this.#onRst(stream, frame.reason));
       case FrameType.Ping:
-        this.#countRequest(now);
-        this.#parts.outbox.add({ type: FrameType.Pong, nonce: frame.nonce });
+        this.#countRequest();
+        this.#streams.outbox.add({ type: FrameType.Pong, nonce: frame.nonce });
         return;
       case FrameType.Pong:
-        return this.#onPong(frame.nonce, now);
+        return this.#onPong(frame.nonce);
       case FrameType.Goaway:
-        this.#countRequest(now);
+        this.#countRequest();
         this.#peerDraining = true;
-        this.#parts.emit({ type: 'goaway', code: frame.code, graceMs: frame.graceMs });
+        this.#emit({ type: 'goaway', code: frame.code, graceMs: frame.graceMs });
         return;
       case FrameType.Reauth:
         if (this.#options.role === 'agent') throw new SessionError(CloseCode.Protocol, 'REAUTH from the hub');
-        this.#countRequest(now);
-        this.#parts.emit({ type: 'reauth', token: frame.token });
+        this.#countRequest();
+        this.#emit({ type: 'reauth', token: frame.token });
         return;
       case FrameType.Hello:
       case FrameType.HelloAck:
@@ -116,100 +118,88 @@ export class FrameReceiver {
   }
 
   /** Runs `work` on a live stream; a fault of the stream ends the stream alone. Frames for a stream that is over are counted. */
-  #onStream(cid: Cid, now: number, work: (stream: Stream) => void): void {
-    const stream = this.#parts.streams.find(cid);
+  #onStream(cid: Cid, work: (stream: Stream) => void): void {
+    const stream = this.#streams.table.find(cid);
     if (stream === undefined) {
-      this.#parts.counters.lateFrames++;
-      this.#countIdle(now);
+      this.#counters.lateFrames++;
+      this.#countIdle();
       return;
     }
     try {
       work(stream);
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
-      this.#parts.resetStream(stream, error.reason, 'session');
+      this.#streams.resetStream(stream, error.reason, 'session');
     }
   }
 
-  #countRequest(now: number): void {
-    if (!this.#requests.take(now)) throw new SessionError(CloseCode.Flooding, 'too many PINGs or the like');
+  #countRequest(): void {
+    if (this.#requests.take(this.#streams.now)) return;
+    throw new SessionError(CloseCode.Flooding, 'too many PINGs or the like');
   }
 
-  #countIdle(now: number): void {
-    if (!this.#idleFrames.take(now))
-      throw new SessionError(CloseCode.Flooding, 'too many frames without effect');
+  #countIdle(): void {
+    if (this.#idleFrames.take(this.#streams.now)) return;
+    throw new SessionError(CloseCode.Flooding, 'too many frames without effect');
   }
 
-  #onOpen(frame: OpenFrame, now: number): void {
-    const { streams, outbox, memory, counters } = this.#parts;
-    streams.admitPeer(frame.cid);
-    const refusal = this.#refusal(memory, streams);
-    if (refusal !== undefined) {
-      counters.rstSent++;
-      outbox.add({ type: FrameType.Rst, cid: frame.cid, reason: refusal });
-      return;
-    }
-    const { cid, connector, client, window: peerLimit } = frame;
-    const window = this.#options.local.windowBytes;
-    streams.add(new Stream({ cid, connector, client, openState: 'offered', peerLimit, window }, now));
-    this.#parts.emit({ type: 'open', cid, connector, client });
-  }
-
-  #refusal(memory: MemoryMeter, streams: StreamTable): RstReason | undefined {
-    if (!this.#options.acceptsOpens) return 'denied';
-    return streams.size >= this.#options.local.maxStreams || memory.exhausted ? 'limit' : undefined;
+  #onOpen(frame: OpenFrame): void {
+    this.#streams.table.admitPeer(frame.cid);
+    const refusal = this.#options.acceptsOpens ? this.#streams.offer(frame) : 'denied';
+    if (refusal !== undefined) this.#streams.refuse(frame.cid, refusal);
   }
 
   #onOpened(stream: Stream, window: number): void {
     stream.onOpened(window);
-    this.#parts.emit({ type: 'opened', cid: stream.cid });
-    this.#parts.scheduler.activate(stream);
-    this.#parts.roomMade(stream);
+    this.#emit({ type: 'opened', cid: stream.cid });
+    this.#streams.progress(stream);
   }
 
   #onData(stream: Stream, frame: DataFrame): void {
     stream.onData(frame.seq, frame.payload.length);
-    this.#parts.memory.addReceive(frame.payload.length);
-    this.#parts.emit({ type: 'data', cid: frame.cid, bytes: frame.payload });
+    this.#streams.memory.addReceive(frame.payload.length);
+    this.#emit({ type: 'data', cid: frame.cid, bytes: frame.payload });
   }
 
   #onFin(stream: Stream, seq: number): void {
     stream.onFin(seq);
-    this.#parts.counters.finReceived++;
+    this.#counters.finReceived++;
     // Its offset is held until it is consumed, like a byte.
-    this.#parts.memory.addReceive(1);
-    this.#parts.emit({ type: 'finished', cid: stream.cid });
+    this.#streams.memory.addReceive(1);
+    this.#emit({ type: 'finished', cid: stream.cid });
   }
 
-  #onCredit(stream: Stream, { consumed, limit }: CreditFrame, now: number): void {
+  #onCredit(stream: Stream, { consumed, limit }: CreditFrame): void {
     const before = stream.peerLimit;
     const sendState = stream.sendState;
     const freed = stream.onCredit(consumed, limit);
-    this.#parts.memory.addSend(-freed);
-    if (freed === 0 && stream.peerLimit === before && stream.sendState === sendState) this.#countIdle(now);
-    this.#parts.scheduler.activate(stream);
-    this.#parts.roomMade(stream);
-    this.#parts.settle(stream);
+    this.#streams.memory.addSend(-freed);
+    if (freed === 0 && stream.peerLimit === before && stream.sendState === sendState) this.#countIdle();
+    this.#streams.progress(stream);
+    this.#streams.settle(stream);
   }
 
   #onRst(stream: Stream, reason: RstReason): void {
-    this.#parts.counters.rstReceived++;
-    this.#parts.resetStream(stream, reason, 'peer');
+    this.#counters.rstReceived++;
+    this.#streams.resetStream(stream, reason, 'peer');
   }
 
-  #onPong(nonce: Uint8Array, now: number): void {
+  #onPong(nonce: Uint8Array): void {
+    const { pings, now, tombstones } = this.#streams;
     const expected = new Uint8Array(8);
-    writeU64(expected, 0, this.#pingNumber);
+    writeU64(expected, 0, pings);
     if (this.#pingSentAt === undefined || nonce.some((byte, at) => byte !== expected[at])) {
-      this.#countIdle(now);
+      this.#countIdle();
       return;
     }
     const sample = now - this.#pingSentAt;
     this.#pingSentAt = undefined;
-    this.#roundTripMs = this.#measured
-      ? this.#roundTripMs + (sample - this.#roundTripMs) * SAMPLE_WEIGHT
+    const { roundTripMs } = this.#streams;
+    this.#streams.roundTripMs = this.#measured
+      ? roundTripMs + (sample - roundTripMs) * SAMPLE_WEIGHT
       : sample;
     this.#measured = true;
-    this.#parts.emit({ type: 'roundTrip', ms: sample });
+    tombstones?.confirm(pings);
+    this.#emit({ type: 'roundTrip', ms: sample });
   }
 }

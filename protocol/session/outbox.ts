@@ -59,6 +59,15 @@ export class Outbox {
     this.#control.push(stream);
   }
 
+  /** Keeps only what belongs to the session, or to a stream of which `wanted` says so. */
+  keep(wanted: (cid: number) => boolean): void {
+    this.#control = this.#control.filter((item) => {
+      const kept = !('cid' in item) || wanted(item.cid);
+      if (!kept && !('type' in item)) item.creditQueued = false;
+      return kept;
+    });
+  }
+
   /** Forgets the control frames: they went down with the link. */
   clear(): void {
     for (const item of this.#control) if (!('type' in item)) item.creditQueued = false;

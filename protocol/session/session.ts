@@ -3,49 +3,27 @@
  * events, messages and the next deadline come out. It never throws at its caller for a fault of the peer.
  */
 import { SessionError } from '../errors.js';
-import type { Grant } from '../stream/receive-window.js';
-import { Stream } from '../stream/stream.js';
-import { StreamTable, type Role } from '../stream/stream-table.js';
 import { CloseCode, FrameType, type RstReason } from '../wire/constants.js';
 import { Decoder } from '../wire/decoder.js';
-import type { Cid } from '../wire/frame.js';
-import type { PeerLimits } from '../wire/hello.js';
+import type { Cid, Frame } from '../wire/frame.js';
 import type { SessionCounters, SessionEvent } from './events.js';
 import { FrameReceiver } from './frame-receiver.js';
 import { Liveness, type LivenessOptions } from './liveness.js';
-import { MemoryMeter, type ProcessBudget } from './memory.js';
-import { Outbox, type Transmit } from './outbox.js';
-import { Scheduler } from './scheduler.js';
+import type { Transmit } from './outbox.js';
+import { ResumeExchange } from './resume.js';
+import { StreamSet, type StreamSetOptions } from './stream-set.js';
+import { Tombstones } from './tombstones.js';
 
-export interface SessionOptions {
-  readonly role: Role;
-  /** What we said in our HELLO or HELLO_ACK. */
-  readonly local: PeerLimits;
-  /** What the peer said. */
-  readonly peer: PeerLimits;
-  /** Window of a stream once it is open, and how far it may grow, in bytes. */
-  readonly windowBytes: number;
-  readonly maxWindowBytes: number;
-  /** Bytes that this session may hold, both directions, all streams. */
-  readonly bufferBytes: number;
-  readonly processBudget: ProcessBudget;
+export interface SessionOptions extends StreamSetOptions {
   readonly liveness: LivenessOptions;
   /** Whether the peer may open streams (§6.1); if not, its OPEN is answered `denied`. */
   readonly acceptsOpens: boolean;
-  /** For tests: the first cid of our own. */
-  readonly firstCid?: Cid;
+  /** How long streams outlive a lost link; 0: not at all, the session ends with its link. */
+  readonly resumeGraceMs: number;
 }
 
-/** Unsent bytes of one stream above which its owner is asked to pause. */
-const QUEUE_BYTES = 262_144;
-const PRESSED_QUEUE_BYTES = 16_384;
-/** How long small progress waits for company before it is announced. */
-const CREDIT_DELAY_MS = 20;
-/** Control frames that may wait for the link: more means that the peer asks and does not read. */
-const CONTROL_PER_STREAM = 4;
-const CONTROL_SPARE = 4096;
-/** From this share of them on no stream is opened, so that our own opens never count as the peer's flooding. */
-const CONTROL_SHARE_FOR_OPENS = 0.5;
+/** `syncing`: on a new link, until both stream tables are exchanged. */
+type LinkState = 'up' | 'suspended' | 'syncing';
 
 export class Session {
   readonly counters: SessionCounters = {
@@ -57,223 +35,197 @@ export class Session {
     replayedBytes: 0,
   };
   readonly #options: SessionOptions;
-  readonly #streams: StreamTable;
-  readonly #scheduler = new Scheduler();
-  readonly #outbox: Outbox;
-  readonly #memory: MemoryMeter;
+  readonly #streams: StreamSet;
   readonly #receiver: FrameReceiver;
-  readonly #decoder: Decoder;
-  readonly #liveness: Liveness;
-  readonly #mostControl: number;
+  #decoder: Decoder;
+  #liveness: Liveness;
+  #state: LinkState = 'up';
+  #suspendedAt = 0;
+  #exchange: ResumeExchange | undefined;
   #events: SessionEvent[] = [];
   #eventsRead = 0;
-  #delayedCredits: Stream[] = [];
-  #creditsDueAt = Infinity;
-  /** Time of the call under way, for what is computed while a message is packed. */
-  #now: number;
-  #draining = false;
+  /** The GOAWAY that was sent: it is sent again on a new link. */
+  #goaway: Frame | undefined;
   #ended = false;
 
   constructor(options: SessionOptions, now: number) {
     this.#options = options;
-    this.#now = now;
-    this.#streams = new StreamTable(options.role, options.firstCid);
-    this.#memory = new MemoryMeter(options.bufferBytes, options.processBudget);
+    const tombstones = options.resumeGraceMs > 0 ? new Tombstones() : undefined;
+    const emit = (event: SessionEvent): number => this.#events.push(event);
+    this.#streams = new StreamSet(options, this.counters, emit, tombstones, now);
+    this.#receiver = new FrameReceiver(this.#streams, this.counters, emit, options, now);
     this.#decoder = new Decoder(options.local.maxPayload);
     this.#liveness = new Liveness(options.liveness, now);
-    this.#outbox = new Outbox(
-      this.#scheduler,
-      {
-        grant: (stream) => this.#grant(stream),
-        sent: (stream, bytes, fin) => this.#onSent(stream, bytes, fin),
-      },
-      options.peer.maxPayload,
-    );
-    this.#receiver = new FrameReceiver(
-      {
-        streams: this.#streams,
-        scheduler: this.#scheduler,
-        outbox: this.#outbox,
-        memory: this.#memory,
-        counters: this.counters,
-        emit: (event) => this.#events.push(event),
-        resetStream: (stream, reason, by) => this.#resetStream(stream, reason, by),
-        settle: (stream) => this.#settle(stream),
-        roomMade: (stream) => this.#roomMade(stream),
-      },
-      options,
-      now,
-    );
-    this.#mostControl = CONTROL_SPARE + CONTROL_PER_STREAM * options.local.maxStreams;
-    this.#receiver.ping(now);
+    this.#receiver.ping();
   }
 
   get streamCount(): number {
-    return this.#streams.size;
+    return this.#streams.table.size;
   }
   get heldBytes(): number {
-    return this.#memory.heldBytes;
+    return this.#streams.memory.heldBytes;
   }
   /** Bytes in memory by direction. */
   get held(): { readonly send: number; readonly receive: number } {
-    return { send: this.#memory.sendBytes, receive: this.#memory.receiveBytes };
+    const { memory } = this.#streams;
+    return { send: memory.sendBytes, receive: memory.receiveBytes };
   }
   get ended(): boolean {
     return this.#ended;
   }
+  /** Without a link for now; the streams wait. */
+  get suspended(): boolean {
+    return this.#state === 'suspended' && !this.#ended;
+  }
+  /** It ended while it waited for a link: nobody came back in time, or it was given up meanwhile. */
+  get suspendedAtEnd(): boolean {
+    return this.#state === 'suspended' && this.#ended;
+  }
   /** True once a GOAWAY was sent or received: open no more streams here. */
   get draining(): boolean {
-    return this.#draining || this.#receiver.peerDraining;
+    return this.#goaway !== undefined || this.#receiver.peerDraining;
   }
   /** Our cids are nearly spent: the owner should move to a fresh session. */
   get cidsNearlySpent(): boolean {
-    return this.#streams.nearlySpent;
+    return this.#streams.table.nearlySpent;
   }
   /** Last measured round trip, in milliseconds. */
   get roundTripMs(): number {
-    return this.#receiver.roundTripMs;
+    return this.#streams.roundTripMs;
   }
 
-  // ---- input ------------------------------------------------------------------------------------------------
+  // ---- the link -------------------------------------------------------------------------------------------
 
   /** Takes bytes from the link, in any pieces. Payloads in the events are views of `bytes`. */
   receive(bytes: Uint8Array, now: number): void {
-    if (this.#ended) return;
-    this.#now = now;
+    if (this.#ended || this.#state === 'suspended') return;
+    this.#streams.now = now;
     this.#liveness.heard(now);
-    this.#guard(() => {
+    try {
       this.#decoder.push(bytes, (frame) => {
-        this.#receiver.frame(frame, now);
+        this.#onFrame(frame);
         return true;
       });
-      if (this.#outbox.waiting > this.#mostControl) {
-        throw new SessionError(
-          CloseCode.Flooding,
-          `${this.#outbox.waiting} answers wait for a peer that does not read`,
-        );
+      this.#receiver.pingIfCrowded();
+      if (this.#streams.flooded) {
+        throw new SessionError(CloseCode.Flooding, 'answers pile up for a peer that does not read');
       }
-    });
-  }
-
-  /** A WebSocket message ended: a frame must not lie across the end (§2.2). */
-  receiveMessageEnd(): void {
-    if (this.#ended || this.#decoder.atBoundary) return;
-    this.#end(CloseCode.Protocol, 'a message ended inside a frame', 'us');
-  }
-
-  /** The link is gone: without it the session is over and its streams are reset. */
-  linkLost(message: string): void {
-    this.#end(CloseCode.Normal, message, 'peer');
-  }
-
-  /** The peer closed the link with a code of ours. */
-  linkClosed(code: CloseCode, message: string): void {
-    this.#end(code, message, 'peer');
-  }
-
-  #guard(work: () => void): void {
-    try {
-      work();
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
       this.#end(error.code, error.message, 'us');
     }
   }
 
-  // ---- commands ---------------------------------------------------------------------------------------------
+  #onFrame(frame: Frame): void {
+    if (frame.type === FrameType.Sync) this.#onSync(frame);
+    else if (this.#state === 'syncing') {
+      throw new SessionError(CloseCode.Protocol, `frame type ${frame.type} before the stream table`);
+    } else this.#receiver.frame(frame);
+  }
+
+  #onSync(frame: Extract<Frame, { type: typeof FrameType.Sync }>): void {
+    if (this.#state !== 'syncing' || this.#exchange === undefined) {
+      throw new SessionError(CloseCode.Protocol, 'a stream table where none is due');
+    }
+    if (!this.#exchange.row(frame)) return;
+    this.#state = 'up';
+    if (this.#goaway !== undefined) this.#streams.outbox.add(this.#goaway);
+    this.#receiver.ping();
+    this.#events.push({ type: 'resumed', suspendedMs: this.#streams.now - this.#suspendedAt });
+  }
+
+  /** A WebSocket message ended: a frame must not lie across the end (§2.2). */
+  receiveMessageEnd(): void {
+    if (this.#ended || this.#state === 'suspended' || this.#decoder.atBoundary) return;
+    this.#end(CloseCode.Protocol, 'a message ended inside a frame', 'us');
+  }
+
+  /** The link is gone without a word: the session waits for another one, or ends when it does not resume. */
+  linkLost(message: string, now: number): void {
+    if (this.#ended || this.#state === 'suspended') return;
+    if (this.#options.resumeGraceMs === 0) {
+      this.#end(CloseCode.Normal, message, 'peer');
+      return;
+    }
+    // An exchange that was cut is begun again; the grace counts from the first loss.
+    if (this.#state === 'up') this.#suspendedAt = now;
+    this.#state = 'suspended';
+    this.#exchange = undefined;
+    this.#streams.outbox.clear();
+    this.#events.push({ type: 'suspended', message });
+  }
+
+  /** The peer closed the link with a code of ours: the session is over. */
+  linkClosed(code: CloseCode, message: string): void {
+    this.#end(code, message, 'peer');
+  }
+
+  /** There is a new link, and both sides have agreed to go on: the tables are exchanged. */
+  resume(now: number): void {
+    if (!this.suspended) throw new Error('only a suspended session can be resumed');
+    this.#streams.now = now;
+    this.#state = 'syncing';
+    this.#decoder = new Decoder(this.#options.local.maxPayload);
+    this.#liveness = new Liveness(this.#options.liveness, now);
+    const emit = (event: SessionEvent): number => this.#events.push(event);
+    this.#receiver.forgetPing();
+    this.#exchange = new ResumeExchange(this.#streams, this.#options.local.maxStreams, this.counters, emit);
+  }
+
+  // ---- commands of the streams' owners ----------------------------------------------------------------------
 
   /** Opens a stream; a reason instead of a cid when it is refused here and now. */
   open(connector: string, client: string, now: number): Cid | RstReason {
     if (this.#ended || this.draining) return 'draining';
-    const most = Math.min(this.#options.local.maxStreams, this.#options.peer.maxStreams);
-    if (this.#streams.size >= most || this.#memory.exhausted) return 'limit';
-    if (this.#outbox.waiting > this.#mostControl * CONTROL_SHARE_FOR_OPENS) return 'limit';
-    const cid = this.#streams.takeOwn();
-    if (cid === undefined) return 'draining';
-    const window = this.#openWindow();
-    const peerLimit = this.#options.peer.windowBytes;
-    this.#streams.add(new Stream({ cid, connector, client, openState: 'opening', peerLimit, window }, now));
-    this.#outbox.add({ type: FrameType.Open, cid, connector, client, window });
-    return cid;
+    if (this.#state !== 'up') return 'no_agent';
+    this.#streams.now = now;
+    return this.#streams.open(connector, client);
   }
 
   /** Answers an `open` event with OPENED: from now on the owner may write. */
   accept(cid: Cid, now: number): void {
-    const stream = this.#streams.get(cid);
-    if (!stream?.tryOpen('accept')) return;
-    const { limit } = stream.receive.openTo(this.#openWindow(), now);
-    this.#outbox.add({ type: FrameType.Opened, cid, window: limit });
+    this.#streams.now = now;
+    this.#streams.accept(cid);
   }
 
   /** Bytes that the owner may write before it should pause; at or below 0: wait for `writable`. */
   budget(cid: Cid): number {
-    const stream = this.#streams.get(cid);
-    if (stream === undefined) return 0;
-    const room = this.#roomOf(stream);
-    // Whoever learns here that there is none waits for `writable`, also when nothing was written before.
-    if (room <= 0) stream.ownerPaused = true;
-    return room;
-  }
-
-  #roomOf(stream: Stream): number {
-    const queue = this.#memory.pressed ? PRESSED_QUEUE_BYTES : QUEUE_BYTES;
-    return Math.min(stream.peerLimit - stream.buffer.written, queue - stream.buffer.unsent);
+    return this.#streams.budget(cid);
   }
 
   /** Queues bytes for the peer and keeps the array: the caller must not change it. Ignored when the stream is over. */
   write(cid: Cid, bytes: Uint8Array): void {
-    const stream = this.#streams.get(cid);
-    if (stream === undefined) return;
-    if (!stream.tryOpen('write') || !stream.trySend('write')) {
-      throw new Error(`write on stream ${cid}, which is ${stream.openState} and ${stream.sendState}`);
-    }
-    stream.buffer.write(bytes);
-    this.#memory.addSend(bytes.length);
-    if (this.#roomOf(stream) <= 0) stream.ownerPaused = true;
-    this.#scheduler.activate(stream);
+    this.#streams.write(cid, bytes);
   }
 
   /** Ends our direction behind everything written. Ignored when it has ended. */
   finish(cid: Cid): void {
-    const stream = this.#streams.get(cid);
-    if (stream === undefined) return;
-    if (!stream.tryOpen('write')) throw new Error(`finish on stream ${cid}, which is not accepted`);
-    if (stream.trySend('finish')) this.#scheduler.activate(stream);
+    this.#streams.finish(cid);
   }
 
   /** Ends the stream at once, both directions, and answers an `open` event with a refusal. No event follows. */
   reset(cid: Cid, reason: RstReason): void {
-    const stream = this.#streams.get(cid);
-    if (stream === undefined) return;
-    this.#sendRst(stream, reason);
-    this.#forget(stream);
+    this.#streams.reset(cid, reason);
   }
 
   /** The destination took `count` bytes (or, after `finished`, its FIN: 1). */
   consumed(cid: Cid, count: number, now: number): void {
-    const stream = this.#streams.get(cid);
-    if (stream === undefined || count === 0) return;
-    stream.receive.consume(count);
-    if (stream.receive.drained) stream.tryReceive('drained');
-    this.#memory.addReceive(-count);
-    if (stream.receive.urgent) this.#outbox.addCredit(stream);
-    else if (!stream.creditQueued && !stream.creditDelayed) {
-      stream.creditDelayed = true;
-      this.#delayedCredits.push(stream);
-      this.#creditsDueAt = Math.min(this.#creditsDueAt, now + CREDIT_DELAY_MS);
-    }
+    this.#streams.now = now;
+    this.#streams.consumed(cid, count);
   }
+
+  // ---- commands of the daemon -------------------------------------------------------------------------------
 
   /** Tells the peer to open no more streams here, and why: 4503 to drain, 1000 to move to a fresh session. */
   drain(code: CloseCode, graceMs: number): void {
-    if (this.#ended || this.#draining) return;
-    this.#draining = true;
-    this.#outbox.add({ type: FrameType.Goaway, code, graceMs });
+    if (this.#ended || this.#goaway !== undefined) return;
+    this.#goaway = { type: FrameType.Goaway, code, graceMs };
+    if (this.#state === 'up') this.#streams.outbox.add(this.#goaway);
   }
 
-  /** Sends a fresh token (§7.3). */
+  /** Sends a fresh token (§7.3); without a link the next one brings it anyway. */
   reauthenticate(token: string): void {
-    if (!this.#ended) this.#outbox.add({ type: FrameType.Reauth, token });
+    if (!this.#ended && this.#state === 'up') this.#streams.outbox.add({ type: FrameType.Reauth, token });
   }
 
   /** Ends the session: its streams are reset, and the link is to be closed with `code`. */
@@ -294,103 +246,48 @@ export class Session {
 
   /** The next message for the link, or undefined when nothing is due. */
   pollTransmit(now: number): Transmit | undefined {
-    if (this.#ended) return undefined;
-    this.#now = now;
-    return this.#outbox.poll();
+    if (this.#ended || this.#state === 'suspended') return undefined;
+    this.#streams.now = now;
+    const row = this.#exchange?.poll();
+    if (row !== undefined || this.#state === 'syncing') return row;
+    this.#exchange = undefined;
+    return this.#streams.outbox.poll();
   }
 
   /** When handleTimeout is due next, in milliseconds of the same clock. */
   nextDeadline(): number {
-    return this.#ended ? Infinity : Math.min(this.#liveness.deadline, this.#creditsDueAt);
+    if (this.#ended) return Infinity;
+    if (this.#state === 'suspended') return this.#graceEnd;
+    const link = Math.min(this.#liveness.deadline, this.#streams.creditsDueAt);
+    return this.#state === 'syncing' ? Math.min(link, this.#graceEnd) : link;
+  }
+
+  get #graceEnd(): number {
+    return this.#suspendedAt + this.#options.resumeGraceMs;
   }
 
   handleTimeout(now: number): void {
     if (this.#ended) return;
-    this.#now = now;
-    if (now >= this.#creditsDueAt) this.#flushDelayedCredits();
+    this.#streams.now = now;
+    if (this.#state !== 'up' && now >= this.#graceEnd) {
+      this.#end(CloseCode.Normal, `not resumed within ${this.#options.resumeGraceMs} ms`, 'us');
+      return;
+    }
+    if (this.#state === 'suspended') return;
+    if (now >= this.#streams.creditsDueAt) this.#streams.flushDelayedCredits();
     if (now < this.#liveness.deadline) return;
     const state = this.#liveness.check(now);
-    if (state === 'ping') this.#receiver.ping(now);
+    if (state === 'ping' && this.#state === 'up') this.#receiver.ping();
     if (state === 'dead') {
       this.#events.push({ type: 'linkDead' });
-      this.#end(
-        CloseCode.Normal,
-        `nothing was heard for ${Math.round(this.#liveness.silence(now))} ms`,
-        'us',
-      );
+      this.linkLost(`nothing was heard for ${Math.round(this.#liveness.silence(now))} ms`, now);
     }
-  }
-
-  // ---- within -----------------------------------------------------------------------------------------------
-
-  #openWindow(): number {
-    return this.#memory.pressed
-      ? Math.min(PRESSED_QUEUE_BYTES, this.#options.windowBytes)
-      : this.#options.windowBytes;
-  }
-
-  #flushDelayedCredits(): void {
-    for (const stream of this.#delayedCredits) {
-      stream.creditDelayed = false;
-      if (stream.receive.unannounced && !stream.isReset) this.#outbox.addCredit(stream);
-    }
-    this.#delayedCredits = [];
-    this.#creditsDueAt = Infinity;
-  }
-
-  #grant(stream: Stream): Grant {
-    const { pressed } = this.#memory;
-    const growTo = pressed ? 0 : this.#options.maxWindowBytes;
-    const grant = stream.receive.grant(this.#now, this.#receiver.roundTripMs, growTo, pressed);
-    this.#settle(stream);
-    return grant;
-  }
-
-  #onSent(stream: Stream, bytes: number, fin: boolean): void {
-    if (fin) this.counters.finSent++;
-    if (bytes > 0) this.#roomMade(stream);
-  }
-
-  #roomMade(stream: Stream): void {
-    if (!stream.ownerPaused || stream.sendState !== 'open' || this.#roomOf(stream) <= 0) return;
-    stream.ownerPaused = false;
-    this.#events.push({ type: 'writable', cid: stream.cid });
-  }
-
-  /** Takes the stream out when both directions are done. */
-  #settle(stream: Stream): void {
-    if (!stream.complete || !this.#streams.remove(stream.cid)) return;
-    this.#events.push({ type: 'closed', cid: stream.cid });
-  }
-
-  #sendRst(stream: Stream, reason: RstReason): void {
-    this.counters.rstSent++;
-    this.#outbox.add({ type: FrameType.Rst, cid: stream.cid, reason });
-  }
-
-  /** Ends a stream that the owner did not end itself. */
-  #resetStream(stream: Stream, reason: RstReason, by: 'peer' | 'session'): void {
-    if (by === 'session' && !this.#ended) this.#sendRst(stream, reason);
-    const beforeOpened = stream.openState === 'opening';
-    const unacknowledged = this.#forget(stream);
-    this.#events.push({ type: 'reset', cid: stream.cid, reason, by, beforeOpened, unacknowledged });
-  }
-
-  #forget(stream: Stream): readonly Uint8Array[] {
-    this.#streams.remove(stream.cid);
-    this.#memory.addSend(-stream.buffer.held);
-    this.#memory.addReceive(-stream.receive.held);
-    stream.trySend('reset');
-    stream.tryReceive('reset');
-    return stream.buffer.drain();
   }
 
   #end(code: CloseCode, message: string, by: 'us' | 'peer'): void {
     if (this.#ended) return;
     this.#ended = true;
-    const reason = code === CloseCode.Draining ? 'draining' : 'tunnel_lost';
-    for (const stream of [...this.#streams.values()]) this.#resetStream(stream, reason, 'session');
-    this.#outbox.clear();
+    this.#streams.endAll(code === CloseCode.Draining ? 'draining' : 'tunnel_lost');
     this.#events.push({ type: 'ended', code, message, by });
   }
 }

@@ -1,0 +1,279 @@
+/** The streams of a session and what their owners may do with them; flow control, scheduling and memory come together here. */
+import type { Grant } from '../stream/receive-window.js';
+import { Stream } from '../stream/stream.js';
+import { StreamTable, type Role } from '../stream/stream-table.js';
+import { FrameType, type RstReason } from '../wire/constants.js';
+import type { Cid, OpenFrame } from '../wire/frame.js';
+import type { PeerLimits } from '../wire/hello.js';
+import type { SessionCounters, SessionEvent } from './events.js';
+import { MemoryMeter, type ProcessBudget } from './memory.js';
+import { Outbox } from './outbox.js';
+import { Scheduler } from './scheduler.js';
+import type { Tombstones } from './tombstones.js';
+
+export interface StreamSetOptions {
+  readonly role: Role;
+  /** What we said in our HELLO or HELLO_ACK. */
+  readonly local: PeerLimits;
+  /** What the peer said. */
+  readonly peer: PeerLimits;
+  /** Window of a stream once it is open, and how far it may grow, in bytes. */
+  readonly windowBytes: number;
+  readonly maxWindowBytes: number;
+  /** Bytes that this session may hold, both directions, all streams. */
+  readonly bufferBytes: number;
+  readonly processBudget: ProcessBudget;
+  /** For tests: the first cid of our own. */
+  readonly firstCid?: Cid;
+}
+
+/** Unsent bytes of one stream above which its owner is asked to pause. */
+const QUEUE_BYTES = 262_144;
+const PRESSED_QUEUE_BYTES = 16_384;
+/** How long small progress waits for company before it is announced. */
+const CREDIT_DELAY_MS = 20;
+/** Control frames that may wait for the link: more means that the peer asks and does not read. */
+const CONTROL_PER_STREAM = 4;
+const CONTROL_SPARE = 4096;
+/** From this share of them on no stream is opened, so that our own opens never count as the peer's flooding. */
+const CONTROL_SHARE_FOR_OPENS = 0.5;
+/** Round trip assumed until the first PONG, in milliseconds: long, so that windows may grow from the start. */
+const FIRST_ROUND_TRIP_MS = 100;
+
+export class StreamSet {
+  readonly table: StreamTable;
+  readonly memory: MemoryMeter;
+  readonly outbox: Outbox;
+  /** Streams that are over and may have to be explained at a resume; undefined when there is none to be. */
+  readonly tombstones: Tombstones | undefined;
+  /** Time of the call under way, in milliseconds. */
+  now: number;
+  roundTripMs = FIRST_ROUND_TRIP_MS;
+  /** PINGs sent so far, for the tombstones. */
+  pings = 0;
+  readonly #options: StreamSetOptions;
+  readonly #counters: SessionCounters;
+  readonly #emit: (event: SessionEvent) => void;
+  readonly #scheduler = new Scheduler();
+  readonly #mostControl: number;
+  #delayedCredits: Stream[] = [];
+  #creditsDueAt = Infinity;
+
+  constructor(
+    options: StreamSetOptions,
+    counters: SessionCounters,
+    emit: (event: SessionEvent) => void,
+    tombstones: Tombstones | undefined,
+    now: number,
+  ) {
+    this.#options = options;
+    this.#counters = counters;
+    this.#emit = emit;
+    this.tombstones = tombstones;
+    this.now = now;
+    this.table = new StreamTable(options.role, options.firstCid);
+    this.memory = new MemoryMeter(options.bufferBytes, options.processBudget);
+    this.#mostControl = CONTROL_SPARE + CONTROL_PER_STREAM * options.local.maxStreams;
+    this.outbox = new Outbox(
+      this.#scheduler,
+      {
+        grant: (stream) => this.grant(stream),
+        sent: (stream, bytes, fin) => this.#onSent(stream, bytes, fin),
+      },
+      options.peer.maxPayload,
+    );
+  }
+
+  /** The peer asks for more answers than it takes. */
+  get flooded(): boolean {
+    return this.outbox.waiting > this.#mostControl;
+  }
+  /** When flushDelayedCredits is due. */
+  get creditsDueAt(): number {
+    return this.#creditsDueAt;
+  }
+
+  // ---- for the owners of streams --------------------------------------------------------------------------
+
+  /** Opens a stream; a reason instead of a cid when it is refused here and now. */
+  open(connector: string, client: string): Cid | RstReason {
+    const most = Math.min(this.#options.local.maxStreams, this.#options.peer.maxStreams);
+    if (this.table.size >= most || this.memory.exhausted) return 'limit';
+    if (this.outbox.waiting > this.#mostControl * CONTROL_SHARE_FOR_OPENS) return 'limit';
+    const cid = this.table.takeOwn();
+    if (cid === undefined) return 'draining';
+    const window = this.#openWindow();
+    const peerLimit = this.#options.peer.windowBytes;
+    const stream = new Stream({ cid, connector, client, openState: 'opening', peerLimit, window }, this.now);
+    this.table.add(stream);
+    this.announce(stream);
+    return cid;
+  }
+
+  /** Sends OPEN, or sends it again when it went down with a link. */
+  announce({ cid, connector, client, receive }: Stream): void {
+    this.outbox.add({ type: FrameType.Open, cid, connector, client, window: receive.limit });
+  }
+
+  /** Takes an OPEN of the peer's, whose cid is new; the owner is asked. Returns why not, when it is refused. */
+  offer({ cid, connector, client, window: peerLimit }: OpenFrame): RstReason | undefined {
+    if (this.table.size >= this.#options.local.maxStreams || this.memory.exhausted) return 'limit';
+    const window = this.#options.local.windowBytes;
+    this.table.add(new Stream({ cid, connector, client, openState: 'offered', peerLimit, window }, this.now));
+    this.#emit({ type: 'open', cid, connector, client });
+    return undefined;
+  }
+
+  accept(cid: Cid): void {
+    const stream = this.table.get(cid);
+    if (!stream?.tryOpen('accept')) return;
+    const { limit } = stream.receive.openTo(this.#openWindow(), this.now);
+    this.outbox.add({ type: FrameType.Opened, cid, window: limit });
+  }
+
+  budget(cid: Cid): number {
+    const stream = this.table.get(cid);
+    if (stream === undefined) return 0;
+    const room = this.#roomOf(stream);
+    // Whoever learns here that there is none waits for `writable`, also when nothing was written before.
+    if (room <= 0) stream.ownerPaused = true;
+    return room;
+  }
+
+  #roomOf(stream: Stream): number {
+    const queue = this.memory.pressed ? PRESSED_QUEUE_BYTES : QUEUE_BYTES;
+    return Math.min(stream.peerLimit - stream.buffer.written, queue - stream.buffer.unsent);
+  }
+
+  write(cid: Cid, bytes: Uint8Array): void {
+    const stream = this.table.get(cid);
+    if (stream === undefined) return;
+    if (!stream.tryOpen('write') || !stream.trySend('write')) {
+      throw new Error(`write on stream ${cid}, which is ${stream.openState} and ${stream.sendState}`);
+    }
+    stream.buffer.write(bytes);
+    this.memory.addSend(bytes.length);
+    if (this.#roomOf(stream) <= 0) stream.ownerPaused = true;
+    this.#scheduler.activate(stream);
+  }
+
+  finish(cid: Cid): void {
+    const stream = this.table.get(cid);
+    if (stream === undefined) return;
+    if (!stream.tryOpen('write')) throw new Error(`finish on stream ${cid}, which is not accepted`);
+    if (stream.trySend('finish')) this.#scheduler.activate(stream);
+  }
+
+  reset(cid: Cid, reason: RstReason): void {
+    const stream = this.table.get(cid);
+    if (stream === undefined) return;
+    this.#forget(stream);
+    this.refuse(cid, reason);
+  }
+
+  /** Sends RST for a stream that is over here, or never began. */
+  refuse(cid: Cid, reason: RstReason): void {
+    this.#sendRst(cid, reason);
+    this.#bury(cid, reason);
+  }
+
+  consumed(cid: Cid, count: number): void {
+    const stream = this.table.get(cid);
+    if (stream === undefined || count === 0) return;
+    stream.receive.consume(count);
+    if (stream.receive.drained) stream.tryReceive('drained');
+    this.memory.addReceive(-count);
+    if (stream.receive.urgent) this.outbox.addCredit(stream);
+    else if (!stream.creditQueued && !stream.creditDelayed) {
+      stream.creditDelayed = true;
+      this.#delayedCredits.push(stream);
+      this.#creditsDueAt = Math.min(this.#creditsDueAt, this.now + CREDIT_DELAY_MS);
+    }
+  }
+
+  // ---- for the session ------------------------------------------------------------------------------------
+
+  flushDelayedCredits(): void {
+    for (const stream of this.#delayedCredits) {
+      stream.creditDelayed = false;
+      if (stream.receive.unannounced && !stream.isReset) this.outbox.addCredit(stream);
+    }
+    this.#delayedCredits = [];
+    this.#creditsDueAt = Infinity;
+  }
+
+  /** The numbers that the peer is told now; may complete the stream. */
+  grant(stream: Stream): Grant {
+    const { pressed } = this.memory;
+    const growTo = pressed ? 0 : this.#options.maxWindowBytes;
+    const grant = stream.receive.grant(this.now, this.roundTripMs, growTo, pressed);
+    this.settle(stream);
+    return grant;
+  }
+
+  #onSent(stream: Stream, bytes: number, fin: boolean): void {
+    if (fin) this.#counters.finSent++;
+    if (bytes > 0) this.#roomMade(stream);
+  }
+
+  /** More may be sent on the stream: gives it its turn, and wakes an owner that paused. */
+  progress(stream: Stream): void {
+    this.#scheduler.activate(stream);
+    this.#roomMade(stream);
+  }
+
+  #roomMade(stream: Stream): void {
+    if (!stream.ownerPaused || stream.sendState !== 'open' || this.#roomOf(stream) <= 0) return;
+    stream.ownerPaused = false;
+    this.#emit({ type: 'writable', cid: stream.cid });
+  }
+
+  /** Takes the stream out when both directions are done. */
+  settle(stream: Stream): void {
+    if (!stream.complete || !this.table.remove(stream.cid)) return;
+    this.#bury(stream.cid, undefined);
+    this.#emit({ type: 'closed', cid: stream.cid });
+  }
+
+  #sendRst(cid: Cid, reason: RstReason): void {
+    this.#counters.rstSent++;
+    this.outbox.add({ type: FrameType.Rst, cid, reason });
+  }
+
+  /** Ends a stream that the owner did not end itself, and tells the peer unless it is the peer who ended it. */
+  resetStream(stream: Stream, reason: RstReason, by: 'peer' | 'session'): void {
+    if (by === 'session') this.refuse(stream.cid, reason);
+    this.#drop(stream, reason, by);
+  }
+
+  /** Ends every stream: the session is over, nobody is told. */
+  endAll(reason: RstReason): void {
+    for (const stream of [...this.table.values()]) this.#drop(stream, reason, 'session');
+    this.outbox.clear();
+  }
+
+  #drop(stream: Stream, reason: RstReason, by: 'peer' | 'session'): void {
+    const beforeOpened = stream.openState === 'opening';
+    const unacknowledged = this.#forget(stream);
+    this.#emit({ type: 'reset', cid: stream.cid, reason, by, beforeOpened, unacknowledged });
+  }
+
+  #bury(cid: Cid, reason: RstReason | undefined): void {
+    this.tombstones?.add(cid, reason, this.pings);
+  }
+
+  #openWindow(): number {
+    return this.memory.pressed
+      ? Math.min(PRESSED_QUEUE_BYTES, this.#options.windowBytes)
+      : this.#options.windowBytes;
+  }
+
+  #forget(stream: Stream): readonly Uint8Array[] {
+    this.table.remove(stream.cid);
+    this.memory.addSend(-stream.buffer.held);
+    this.memory.addReceive(-stream.receive.held);
+    stream.trySend('reset');
+    stream.tryReceive('reset');
+    return stream.buffer.drain();
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Streams that are over here while the peer may not know it yet: what tells it so at a resume (wire-protocol.md §7.4).
+ * One is kept until a PONG proves that everything sent before the PING, its end included, has arrived.
+ */
+import type { RstReason } from '../wire/constants.js';
+import type { Cid } from '../wire/frame.js';
+
+/** How a stream ended; no reason = cleanly, both directions. */
+export interface Tombstone {
+  readonly reason: RstReason | undefined;
+  /** PINGs sent when it ended: a later PING's PONG confirms it. */
+  readonly epoch: number;
+}
+
+/** Above this a PING is due, so that the next PONG makes room. */
+const CROWDED = 1024;
+/** Hard bound; the oldest go first, and their streams would be reset by a resume rather than closed. */
+const MOST = 65_536;
+
+export class Tombstones {
+  readonly #stones = new Map<Cid, Tombstone>();
+
+  get size(): number {
+    return this.#stones.size;
+  }
+  get crowded(): boolean {
+    return this.#stones.size > CROWDED;
+  }
+
+  add(cid: Cid, reason: RstReason | undefined, epoch: number): void {
+    this.#stones.set(cid, { reason, epoch });
+    if (this.#stones.size <= MOST) return;
+    for (const oldest of this.#stones.keys()) {
+      this.#stones.delete(oldest);
+      return;
+    }
+  }
+
+  /** The PONG of PING number `epoch` arrived: what ended before that PING is known to the peer. */
+  confirm(epoch: number): void {
+    for (const [cid, stone] of this.#stones) {
+      if (stone.epoch >= epoch) return;
+      this.#stones.delete(cid);
+    }
+  }
+
+  entries(): IterableIterator<[Cid, Tombstone]> {
+    return this.#stones.entries();
+  }
+}
