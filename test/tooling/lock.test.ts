@@ -8,6 +8,7 @@ interface LockedPackage {
   readonly integrity?: string;
   readonly hasInstallScript?: boolean;
   readonly engines?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 interface Lock {
   readonly packages: Readonly<Record<string, LockedPackage>>;
@@ -46,6 +47,14 @@ for (const project of PROJECTS) {
       expect(
         lockedPackages(project).filter(([, { integrity }]) => !integrity?.startsWith('sha512-')),
       ).to.deep.equal([]);
+    });
+
+    it("are locked for every platform: npm ci refuses a lock that leaves out another machine's optional package", () => {
+      const locked = new Set(lockedPackages(project).map(([path]) => path.replace(/^.*node_modules\//, '')));
+      const asked = lockedPackages(project).flatMap(([, { optionalDependencies }]) =>
+        Object.keys(optionalDependencies ?? {}),
+      );
+      expect(asked.filter((name) => !locked.has(name))).to.deep.equal([]);
     });
 
     it('run no script at installation', () => {
