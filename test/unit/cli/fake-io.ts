@@ -39,3 +39,11 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}):
   const code = await main(argv, io);
   return { code, stdout: io.stdout, stderr: io.stderr };
 }
+
+/** The claims of a token, unverified. */
+export function jwtPayload(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<
+    string,
+    unknown
+  >;
+}
