@@ -5,7 +5,7 @@ import type { Logger } from '../observability/log.js';
 import type { Metrics } from '../observability/metrics.js';
 import { startStatusServer, type StatusServer } from '../observability/status-server.js';
 import type { ProcessBudget } from '../protocol/index.js';
-import { systemClock, type Clock } from '../transport/clock.js';
+import { atMost, systemClock, type Clock } from '../transport/clock.js';
 import type { StreamOffer } from '../transport/pump.js';
 import { startHealthServer, type HealthServer } from './health/health-server.js';
 import { TargetRelay } from './relay/target-relay.js';
@@ -33,6 +33,8 @@ export interface ReloadResult {
 }
 
 const SWEEP_MS = 1000;
+/** How long the hub gets to take note of the end. */
+const CLOSE_MS = 500;
 /** Bytes that all sessions of this process may hold. */
 const PROCESS_BUFFER_BYTES = 268_435_456;
 /** How long running streams may go on after SIGTERM: long enough for requests, shorter than a supervisor's patience. */
@@ -168,26 +170,17 @@ export class Agent {
     log.info('draining', { streams: this.#relays.size, grace_ms: graceMs });
     this.#watch?.close();
     this.#loop.drain(graceMs);
-    if (graceMs > 0 && this.#relays.size > 0) await this.#drained(graceMs);
+    if (graceMs > 0 && this.#relays.size > 0) {
+      const over = new Promise<void>((resolve) => (this.#hurry = this.#onEmpty = resolve));
+      await atMost(this.#clock, graceMs, over);
+    }
     this.#cancelSweep?.();
     if (this.#relays.size > 0) log.warn('drain_timeout', { streams: this.#relays.size });
     for (const relay of [...this.#relays]) relay.abort('draining');
-    // Once more round the loop, so that the resets are on their way before the close.
-    await new Promise((resolve) => setImmediate(resolve));
-    await this.#loop.close();
+    await atMost(this.#clock, CLOSE_MS, this.#loop.close());
     await this.#status?.close();
     await this.#health?.close();
     log.info('stopped');
-  }
-
-  async #drained(graceMs: number): Promise<void> {
-    let cancel: (() => void) | undefined;
-    await new Promise<void>((resolve) => {
-      this.#hurry = resolve;
-      this.#onEmpty = resolve;
-      cancel = this.#clock.after(graceMs, resolve);
-    });
-    cancel?.();
   }
 
   #onOpen(tunnel: AgentTunnel, offer: StreamOffer): void {
@@ -212,7 +205,15 @@ export class Agent {
     const context = {
       clock: this.#clock,
       log,
-      dial: { targets: this.#targets, lookup: this.#lookup, clock: this.#clock },
+      dial: {
+        targets: this.#targets,
+        lookup: this.#lookup,
+        clock: this.#clock,
+        onHealth: (connector: string, endpoint: string, healthy: boolean, why: string | undefined) =>
+          healthy
+            ? log.info('target_recovered', { connector, endpoint })
+            : log.warn('target_unhealthy', { connector, endpoint, why }),
+      },
       counters,
       idleTimeoutMs: this.#config.limits.idleTimeoutMs,
       onEnd: (relay: TargetRelay) => this.#onRelayEnd(relay),

@@ -4,15 +4,16 @@ import type { HostPort, HubConfig, ListenerConfig } from '../config/types.js';
 import type { Logger } from '../observability/log.js';
 import type { Metrics } from '../observability/metrics.js';
 import { startStatusServer, type StatusServer } from '../observability/status-server.js';
-import { CloseCode, type ProcessBudget } from '../protocol/index.js';
-import { systemClock, type Clock } from '../transport/clock.js';
+import { CloseCode } from '../protocol/index.js';
+import { atMost, systemClock, type Clock } from '../transport/clock.js';
 import { createPdp, type Pdp } from './auth/pdp.js';
 import { createTokenVerifier, type TokenVerifier } from './auth/verify.js';
 import { ListenerSet } from './listener-set.js';
-import type { ListenerHooks } from './listeners/listener.js';
+import { listenerHooks } from './listener-hooks.js';
 import { Relays } from './relay/relays.js';
 import { planReload } from './routing/plan-reload.js';
 import { AgentWaitingRoom } from './routing/wait-for-agent.js';
+import { connectMetrics } from './metric-sources.js';
 import { hubRoutes } from './status-routes.js';
 import { acceptTunnel } from './tunnels/accept-tunnel.js';
 import { TunnelEndpoint } from './tunnels/endpoint.js';
@@ -44,7 +45,7 @@ export class Hub {
   readonly #relays: Relays;
   readonly #waitingRoom: AgentWaitingRoom;
   readonly #listeners: ListenerSet;
-  readonly #processBudget: ProcessBudget;
+  readonly #processBudget: { heldBytes: number; limitBytes: number };
   readonly #endpoint: TunnelEndpoint;
   #config: HubConfig;
   #verifier: TokenVerifier;
@@ -77,12 +78,25 @@ export class Hub {
       nextTurn: () => this.#turn++,
     });
     this.#listeners = new ListenerSet({
-      hooksFor: (current) => this.#listenerHooks(current),
+      hooksFor: listenerHooks({
+        log: deps.log,
+        metrics: deps.metrics,
+        relays: this.#relays,
+        processBudget: this.#processBudget,
+        maxConnTotal: () => this.#config.limits.maxConnTotal,
+        draining: () => this.#state === 'draining',
+      }),
       onStarted: (listener, address) => this.#onListenerStarted(listener, address),
       onStopped: ({ name }) => deps.log.info('listener_stopped', { listener: name }),
     });
     this.#endpoint = this.#newEndpoint(config);
-    this.#setMetricSources();
+    connectMetrics({
+      metrics: deps.metrics,
+      clock: this.#clock,
+      registry: this.#registry,
+      relays: this.#relays,
+      config: () => this.#config,
+    });
   }
 
   /** The port of the tunnel endpoint; the system's choice when the configuration says 0. */
@@ -159,7 +173,14 @@ export class Hub {
       this.#pdp = pdp;
     }
     if (plan.logLevel) log.setLevel(next.observability.logLevel);
-    this.#config = next;
+    this.#processBudget.limitBytes = next.limits.processBufferBytes;
+    // What only a restart changes stays as it runs, so that the next reload is compared with the truth.
+    const { host, metricsPort, logFormat } = this.#config.observability;
+    this.#config = {
+      ...next,
+      tunnel: this.#config.tunnel,
+      observability: { ...next.observability, host, metricsPort, logFormat },
+    };
     return { restartRequired: plan.restartRequired };
   }
 
@@ -185,36 +206,25 @@ export class Hub {
     log.info('draining', { streams: this.#relays.size, grace_ms: graceMs });
     this.#listeners.stopAccepting();
     for (const tunnel of this.#registry.all()) tunnel.pump.drain(CloseCode.Draining, graceMs);
-    if (graceMs > 0) await this.#drained(graceMs);
+    if (graceMs > 0) {
+      const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
+      await atMost(this.#clock, graceMs, Promise.race([this.#relays.empty(), hurry]));
+    }
     this.#cancelSweep?.();
     if (this.#relays.size > 0) log.warn('drain_timeout', { streams: this.#relays.size });
     this.#waitingRoom.close();
     this.#relays.abortAll('draining');
-    const tunnels = this.#registry.all();
-    for (const tunnel of tunnels) tunnel.pump.close(CloseCode.Draining, 'the hub is shutting down');
+    const tunnelsGone = this.#registry
+      .all()
+      .map(({ pump }) => pump.close(CloseCode.Draining, 'the hub is shutting down'));
     await this.#listeners.close();
     await this.#endpoint.close();
-    if (tunnels.length > 0) await this.#pause(CLOSE_MS);
+    await atMost(this.#clock, CLOSE_MS, Promise.all(tunnelsGone));
     this.#verifier.close();
     this.#pdp.close();
     // Health last: as long as the process does anything, a probe gets an answer.
     await this.#status?.close();
     log.info('stopped');
-  }
-
-  /** Resolves when no client is left, the grace is over, or stopNow was called. */
-  async #drained(graceMs: number): Promise<void> {
-    let cancel: (() => void) | undefined;
-    const over = new Promise<void>((resolve) => {
-      this.#hurry = resolve;
-      cancel = this.#clock.after(graceMs, resolve);
-    });
-    await Promise.race([this.#relays.empty(), over]);
-    cancel?.();
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.after(delayMs, resolve));
   }
 
   #sweepLater(): void {
@@ -227,11 +237,11 @@ export class Hub {
   #sweep(): void {
     this.#relays.sweep(this.#clock.now());
     for (const tunnel of this.#registry.all()) {
-      if (tunnel.overdue) tunnel.pump.close(CloseCode.Unauthenticated, 'the token has expired');
+      if (tunnel.overdue) void tunnel.pump.close(CloseCode.Unauthenticated, 'the token has expired');
       else if (tunnel.pump.session.cidsNearlySpent) tunnel.pump.drain(CloseCode.Normal, 0);
     }
     for (const tunnel of this.#registry.retired()) {
-      if (tunnel.activeStreams === 0) tunnel.pump.close(CloseCode.Normal, 'its streams have finished');
+      if (tunnel.activeStreams === 0) void tunnel.pump.close(CloseCode.Normal, 'its streams have finished');
     }
   }
 
@@ -285,28 +295,6 @@ export class Hub {
     });
   }
 
-  #listenerHooks(current: () => ListenerConfig): ListenerHooks {
-    const { log, metrics } = this.#deps;
-    return {
-      admit: () => {
-        if (this.#state === 'draining') return 'draining';
-        if (this.#relays.size >= this.#config.limits.maxConnTotal) return 'limit_total';
-        return this.#processBudget.heldBytes >= this.#processBudget.limitBytes ? 'budget' : undefined;
-      },
-      onClient: (client) => this.#relays.add(client),
-      onRejected: (reason, client, why) => {
-        const { connector, name } = current();
-        metrics.forConnector(connector).rejected(reason);
-        const event = reason === 'cidr' ? 'cidr_blocked' : 'connection_rejected';
-        log.warn(event, { connector, listener: name, client: `${client.host}:${client.port}`, reason, why });
-      },
-      onAcceptError: (error) => {
-        metrics.forConnector(current().connector).acceptError();
-        log.error('accept_error', { listener: current().name, error });
-      },
-    };
-  }
-
   #onListenerStarted(listener: ListenerConfig, address: HostPort): void {
     this.#deps.metrics.addConnector(listener.connector);
     this.#deps.log.info('listener_started', {
@@ -314,41 +302,5 @@ export class Hub {
       connector: listener.connector,
       address: `${address.host}:${address.port}`,
     });
-  }
-
-  #setMetricSources(): void {
-    const { metrics } = this.#deps;
-    metrics.setSources({
-      activeConnections: () => this.#relays.counts(),
-      tunnels: () => this.#registry.connected,
-      tunnelUptimeSeconds: () =>
-        this.#registry
-          .all()
-          .filter(({ pump }) => !pump.session.suspended)
-          .map((tunnel) => [tunnel.agentId, (this.#clock.now() - tunnel.connectedAt) / 1000] as const),
-      bufferedBytes: () => {
-        for (const tunnel of this.#registry.all()) tunnel.tellCounts(metrics);
-        return this.#buffered();
-      },
-      connectorUp: () =>
-        this.#config.listeners.map(({ connector, agents }) => [connector, this.#isServed(connector, agents)]),
-    });
-  }
-
-  #buffered(): { send: number; receive: number } {
-    const sum = { send: 0, receive: 0 };
-    for (const { pump } of this.#registry.all()) {
-      sum.send += pump.session.held.send;
-      sum.receive += pump.session.held.receive;
-    }
-    return sum;
-  }
-
-  #isServed(connector: string, agents: readonly string[] | undefined): boolean {
-    for (const tunnel of this.#registry.candidates()) {
-      if (!tunnel.acceptsNew || !tunnel.connectors.has(connector)) continue;
-      if (agents === undefined || agents.includes(tunnel.agentId)) return true;
-    }
-    return false;
   }
 }

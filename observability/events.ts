@@ -33,6 +33,7 @@ export const EVENT_NAMES = [
   'token_expiring',
   'target_failed',
   'target_unhealthy',
+  'target_recovered',
   // Both sides: sessions and streams.
   'session_resumed',
   'session_suspended',

@@ -2,9 +2,7 @@
 export {
   CloseCode,
   FrameType,
-  MAX_DATA_BYTES,
   MAX_MESSAGE_BYTES,
-  RST_REASONS,
   SUBPROTOCOL,
   type RstReason,
 } from './wire/constants.js';

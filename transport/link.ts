@@ -26,6 +26,8 @@ export interface Link {
   readonly bufferedBytes: number;
   /** Address of the other end, for logs. */
   readonly remoteAddress: string;
+  /** Resolves when the connection is gone. */
+  readonly ended: Promise<void>;
   /** Begins to deliver; what arrived before is delivered first. */
   start(handlers: LinkHandlers): void;
   /** Sends one message; `head` and `body` are not kept once they are sent. */

@@ -188,10 +188,14 @@ export class Pump {
     this.kick();
   }
 
-  /** Ends the session, and the link with `code`. */
-  close(code: CloseCode, message: string): void {
+  /** Ends the session, and the link with `code`. Resolves when the link is gone. */
+  async close(code: CloseCode, message: string): Promise<void> {
+    const link = this.#link;
+    // What is due goes first: the resets of streams, above all.
+    this.#onFlush();
     this.session.close(code, message);
     this.#giveEvents();
+    await link?.ended;
   }
 
   /** Sends what is due soon: once per turn of the event loop, so that small frames share messages. */

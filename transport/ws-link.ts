@@ -37,6 +37,8 @@ export class UpgradeError extends Error {
 
 class WsLink implements Link {
   readonly remoteAddress: string;
+  readonly ended: Promise<void>;
+  #resolveEnded: () => void = () => undefined;
   readonly #ws: WebSocket;
   #handlers: LinkHandlers | undefined;
   /** What arrived before `start`; the stream is paused, so it is at most what ws had decoded. */
@@ -52,6 +54,7 @@ class WsLink implements Link {
 
   constructor(ws: WebSocket, socket: Socket) {
     this.#ws = ws;
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     this.remoteAddress = socket.remoteAddress ?? '';
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -115,6 +118,7 @@ class WsLink implements Link {
     if (this.#end !== undefined) return;
     this.#end = end;
     clearTimeout(this.#closeTimer);
+    this.#resolveEnded();
     this.#handlers?.onEnd(end);
   }
 }

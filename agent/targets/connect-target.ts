@@ -16,6 +16,8 @@ export interface ConnectTargetOptions {
 export interface ConnectTargetDeps extends DialDeps {
   /** Orders the endpoints and learns how each dial ended. */
   readonly targets: TargetMap;
+  /** An endpoint began to fail, or works again. */
+  onHealth?(connector: string, endpoint: string, healthy: boolean, why: string | undefined): void;
 }
 
 /**
@@ -38,7 +40,9 @@ export async function connectTarget(options: ConnectTargetOptions): Promise<Sock
     if (leftMs <= 0 && attempts.length > 0) break;
     try {
       const socket = await dialEndpoint(endpoint, leftMs / (endpoints.length - index), signal, deps);
-      deps.targets.report(endpoint, true, deps.clock.now());
+      if (deps.targets.report(endpoint, true, deps.clock.now())) {
+        deps.onHealth?.(connector, endpointKey(endpoint), true, undefined);
+      }
       if (!signal.aborted) return socket;
       socket.destroy();
       throw signal.reason;
@@ -48,7 +52,9 @@ export async function connectTarget(options: ConnectTargetOptions): Promise<Sock
       attempts.push(attempt);
       // A limit of this machine is no fault of the endpoint, and the next one would hit it too.
       if (attempt.rstReason === 'limit') break;
-      deps.targets.report(endpoint, false, deps.clock.now());
+      if (deps.targets.report(endpoint, false, deps.clock.now())) {
+        deps.onHealth?.(connector, endpointKey(endpoint), false, attempt.message);
+      }
     }
   }
   throw new TargetError(connector, overallReason(attempts), attempts);

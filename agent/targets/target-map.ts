@@ -34,10 +34,13 @@ export class TargetMap {
     return [...target.endpoints.filter((endpoint) => !failed.includes(endpoint)), ...failed];
   }
 
-  /** Notes how a dial of this endpoint ended. */
-  report(endpoint: HostPort, worked: boolean, nowMs: number): void {
-    if (worked) this.#failedAtMs.delete(endpointKey(endpoint));
-    else this.#failedAtMs.set(endpointKey(endpoint), nowMs);
+  /** Notes how a dial of this endpoint ended; true when that is news. */
+  report(endpoint: HostPort, worked: boolean, nowMs: number): boolean {
+    const key = endpointKey(endpoint);
+    if (worked) return this.#failedAtMs.delete(key);
+    const isNews = !this.#failedAtMs.has(key);
+    this.#failedAtMs.set(key, nowMs);
+    return isNews;
   }
 
   /** Whether at least one endpoint of the connector is not known to be failing (nowconnect_connector_up). */

@@ -29,7 +29,7 @@ const HELLO_ACK_TIMEOUT_MS = 10_000;
 /** What a stream may bring before it is answered. */
 const FIRST_WINDOW_BYTES = 65_536;
 /** The agent's own budgets; its file has no keys for them. */
-export const WINDOW_BYTES = 262_144;
+const WINDOW_BYTES = 262_144;
 const MAX_WINDOW_BYTES = 16_777_216;
 const TUNNEL_BUFFER_BYTES = 67_108_864;
 
@@ -51,7 +51,7 @@ export interface DialContext {
 }
 
 /** The hub closed the link during the handshake; `closeCode` says why. */
-export class HandshakeError extends Error {
+class HandshakeError extends Error {
   override readonly name = 'HandshakeError';
   readonly closeCode: number;
   constructor(closeCode: number, message: string) {

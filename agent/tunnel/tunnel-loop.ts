@@ -99,13 +99,13 @@ export class TunnelLoop {
     for (const { pump } of this.#tunnels.keys()) pump.drain(CloseCode.Draining, graceMs);
   }
 
-  /** Ends all tunnels. */
+  /** Ends all tunnels; resolves when they are gone. */
   async close(): Promise<void> {
     this.drain(0);
-    for (const { pump } of [...this.#tunnels.keys()]) {
-      pump.close(CloseCode.Normal, 'the agent is shutting down');
-    }
-    await this.#running;
+    const gone = [...this.#tunnels.keys()].map(({ pump }) =>
+      pump.close(CloseCode.Normal, 'the agent is shutting down'),
+    );
+    await Promise.all([...gone, this.#running]);
   }
 
   /** Adds to the metrics what the sessions have counted since the last call. */
@@ -178,7 +178,7 @@ export class TunnelLoop {
       });
       if (suspended !== undefined) {
         metrics.sessionResume('refused');
-        suspended.pump.close(CloseCode.Normal, 'the hub does not have the session any more');
+        void suspended.pump.close(CloseCode.Normal, 'the hub does not have the session any more');
       }
     }
     // It may be over, or without a link again, between the handshake and now.
@@ -269,13 +269,14 @@ export class TunnelLoop {
       log.warn('session_expired', { session: tunnel.ack.sessionId, why: end.message });
     }
     const { reason, hint } = describeCloseCode(end.code, 'the hub');
-    log.warn('tunnel_lost', {
+    const asked = this.#stop.signal.aborted && end.by === 'us';
+    log[asked ? 'info' : 'warn']('tunnel_lost', {
       session: tunnel.ack.sessionId,
       code: end.code,
       by: end.by === 'us' ? 'agent' : 'hub',
       why: end.message,
-      reason,
-      hint,
+      reason: asked ? 'stopped' : reason,
+      hint: asked ? undefined : hint,
       up_ms: Math.round(clock.now() - tunnel.since),
     });
     if (this.#current === tunnel) this.#leave?.({ type: 'ended', code: end.code });

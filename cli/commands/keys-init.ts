@@ -18,8 +18,9 @@ Options:
   -h, --help            this text
 
 Example:
-  nowconnect keys init --dir /etc/nowconnect/keys
-  then, in the hub's file:  security: { jwks_file: /etc/nowconnect/keys/jwks.json }
+  nowconnect keys init --dir ./keys
+  cp keys/jwks.json /etc/nowconnect/   (the hub needs only this file, and must be able to read it)
+  then, in the hub's file:  security: { jwks_file: /etc/nowconnect/jwks.json }
 `;
 
 export const keysInitCommand: Command = {

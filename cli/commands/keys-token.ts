@@ -21,7 +21,7 @@ Options:
   -h, --help            this text
 
 Example:
-  umask 077; nowconnect keys token --dir /etc/nowconnect/keys --agent-id site-a > agent.jwt
+  umask 077; nowconnect keys token --dir ./keys --agent-id site-a > agent.jwt
 `;
 
 export const keysTokenCommand: Command = {

@@ -13,7 +13,7 @@ export const PDP_RESULTS = [
   'error_allow',
   'error_deny',
 ] as const;
-export type PdpResult = (typeof PDP_RESULTS)[number];
+type PdpResult = (typeof PDP_RESULTS)[number];
 
 const MAX_ANSWER_BYTES = 65_536;
 const MAX_CACHED_DECISIONS = 10_000;
@@ -29,7 +29,7 @@ export interface PdpQuestion {
   readonly clientAddress: string;
 }
 
-export interface PdpDecision {
+interface PdpDecision {
   readonly allowed: boolean;
   readonly result: PdpResult;
   /** For the log, with `error_allow` and `error_deny`: why there was no decision. */

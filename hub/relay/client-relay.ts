@@ -9,9 +9,9 @@ import type { AcceptedClient } from '../listeners/accepted-client.js';
 import { chooseAgent } from '../routing/choose-agent.js';
 import { mayRetryOpen } from '../routing/retry-policy.js';
 import type { Tunnel } from '../tunnels/tunnel.js';
-import type { RelayContext } from './relay-context.js';
+import type { Relay, RelayContext } from './relay-context.js';
 
-export class ClientRelay {
+export class ClientRelay implements Relay {
   readonly #context: RelayContext;
   readonly #client: AcceptedClient;
   readonly #pipe: Pipe;
@@ -45,12 +45,10 @@ export class ClientRelay {
     return this.#client.listener.connector;
   }
 
-  /** Ends the client with a TCP reset. */
   abort(reason: RstReason): void {
     this.#pipe.abort(reason);
   }
 
-  /** Ends it when nothing has moved for too long; to be called now and then. */
   checkIdle(now: number): void {
     this.#pipe.checkIdle(now, this.#client.listener.idleTimeoutMs);
   }

@@ -2,11 +2,20 @@
 import type { HubConfig } from '../../config/types.js';
 import type { Logger } from '../../observability/log.js';
 import type { Metrics } from '../../observability/metrics.js';
+import type { RstReason } from '../../protocol/index.js';
 import type { Clock } from '../../transport/clock.js';
 import type { Pdp } from '../auth/pdp.js';
 import type { AgentWaitingRoom } from '../routing/wait-for-agent.js';
 import type { Tunnel } from '../tunnels/tunnel.js';
-import type { ClientRelay } from './client-relay.js';
+
+/** One client that is being carried. */
+export interface Relay {
+  readonly connector: string;
+  /** Ends the client with a TCP reset. */
+  abort(reason: RstReason): void;
+  /** Ends it when nothing has moved for too long; to be called now and then. */
+  checkIdle(now: number): void;
+}
 
 export interface RelayContext {
   readonly clock: Clock;
@@ -21,5 +30,5 @@ export interface RelayContext {
   /** Counts up with each choice among equals. */
   nextTurn(): number;
   /** The relay is over; called once. */
-  onEnd(relay: ClientRelay): void;
+  onEnd(relay: Relay): void;
 }

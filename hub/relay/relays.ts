@@ -2,11 +2,11 @@
 import type { RstReason } from '../../protocol/index.js';
 import type { AcceptedClient } from '../listeners/accepted-client.js';
 import { ClientRelay } from './client-relay.js';
-import type { RelayContext } from './relay-context.js';
+import type { Relay, RelayContext } from './relay-context.js';
 
 export class Relays {
   readonly #context: RelayContext;
-  readonly #relays = new Set<ClientRelay>();
+  readonly #relays = new Set<Relay>();
   readonly #byConnector = new Map<string, number>();
   #onEmpty: (() => void) | undefined;
 
@@ -44,7 +44,7 @@ export class Relays {
     return new Promise((resolve) => (this.#onEmpty = resolve));
   }
 
-  #remove(relay: ClientRelay): void {
+  #remove(relay: Relay): void {
     this.#relays.delete(relay);
     this.#byConnector.set(relay.connector, (this.#byConnector.get(relay.connector) ?? 1) - 1);
     if (this.#relays.size === 0) this.#onEmpty?.();

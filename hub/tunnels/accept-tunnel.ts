@@ -247,7 +247,7 @@ function register(context: TunnelContext, tunnel: Tunnel, hello: Hello): void {
   if (replaced !== undefined) {
     log.warn('agent_replaced', { agent: tunnel.agentId, session: replaced.sessionId, by: tunnel.sessionId });
     metrics.tunnelReconnect(tunnel.agentId, 'replaced');
-    replaced.pump.close(CloseCode.Replaced, 'a newer session of this agent');
+    void replaced.pump.close(CloseCode.Replaced, 'a newer session of this agent');
   }
   context.onAvailable(tunnel.connectors);
 }

@@ -14,7 +14,7 @@ export interface PeerLimits {
   readonly maxPayload: number;
 }
 
-export interface ResumeRequest {
+interface ResumeRequest {
   readonly sessionId: string;
   readonly token: string;
 }
