@@ -6,7 +6,7 @@ import { tempDir } from './temp-dir.js';
 
 export const TEST_ISSUER = 'https://idp.example.test';
 export const TEST_AUDIENCE = 'nowconnect';
-export const TEST_ALGORITHM = 'RS256';
+const TEST_ALGORITHM = 'RS256';
 
 export interface MintOptions {
   readonly agentId?: string;

@@ -1,6 +1,6 @@
 /**
  * Test data that proves itself: a key names an endless pseudo-random byte stream (AES-128-CTR of zeros). Both ends
- * can make any part of it, so a reader knows at once which byte is the first wrong one, and two streams never look
+ * can make it, so a reader knows at once which byte is the first wrong one, and two streams never look
  * alike, so bytes that strayed into another stream are seen.
  */
 import { createCipheriv, createHash, randomBytes, type Cipher, type Hash } from 'node:crypto';
@@ -8,7 +8,6 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
 export const KEY_BYTES = 16;
-const BLOCK_BYTES = 16;
 const CHUNK_BYTES = 64 * 1024;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
@@ -16,18 +15,9 @@ export function newKey(): Buffer {
   return randomBytes(KEY_BYTES);
 }
 
-/** A cipher that gives the stream's bytes from `offset` on, one call of update after the other. */
-function cipherAt(key: Buffer, offset: number): Cipher {
-  const counter = Buffer.alloc(BLOCK_BYTES);
-  counter.writeBigUInt64BE(BigInt(Math.floor(offset / BLOCK_BYTES)), 8);
-  const cipher = createCipheriv('aes-128-ctr', key, counter);
-  cipher.update(ZEROS.subarray(0, offset % BLOCK_BYTES));
-  return cipher;
-}
-
-/** The stream's bytes [offset, offset + length). */
-export function keyedBytes(key: Buffer, offset: number, length: number): Buffer {
-  return cipherAt(key, offset).update(Buffer.alloc(length));
+/** A cipher that gives the stream's bytes, one call of update after the other. */
+function cipherOf(key: Buffer): Cipher {
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(KEY_BYTES));
 }
 
 /** Gives a stream's bytes in order, in chunks, until `total`, and digests them on the way. */
@@ -37,7 +27,7 @@ export class KeyedSource {
   #left: number;
 
   constructor(key: Buffer, total: number) {
-    this.#cipher = cipherAt(key, 0);
+    this.#cipher = cipherOf(key);
     this.#left = total;
   }
 
@@ -58,13 +48,13 @@ export class KeyedSource {
 }
 
 /** Compares what arrives with the key's stream, byte by byte. */
-export class KeyedVerifier {
+class KeyedVerifier {
   readonly #cipher: Cipher;
   readonly #hash: Hash = createHash('sha256');
   #offset = 0;
 
   constructor(key: Buffer) {
-    this.#cipher = cipherAt(key, 0);
+    this.#cipher = cipherOf(key);
   }
 
   /** Bytes that arrived so far, all of them right. */

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const made = new Set<string>();
+const made: string[] = [];
 
 process.once('exit', () => {
   for (const folder of made) rmSync(folder, { recursive: true, force: true });
@@ -18,11 +18,6 @@ process.once('exit', () => {
 export function tempDir(name: string, mode = 0o700): string {
   const folder = mkdtempSync(join(tmpdir(), `nowconnect-${name}-`));
   chmodSync(folder, mode);
-  made.add(folder);
+  made.push(folder);
   return folder;
-}
-
-/** Removes a folder of `tempDir` before the process ends. */
-export function removeTempDir(folder: string): void {
-  if (made.delete(folder)) rmSync(folder, { recursive: true, force: true });
 }
