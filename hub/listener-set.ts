@@ -1,5 +1,6 @@
 /** The hub's open ports: started together, changed together by a reload or not at all. */
 import type { HostPort, ListenerConfig } from '../config/types.js';
+import { resetOnDeath } from '../transport/reset-on-death.js';
 import { Listener, type ListenerHooks } from './listeners/listener.js';
 import type { ReloadPlan } from './routing/plan-reload.js';
 
@@ -39,6 +40,7 @@ export class ListenerSet {
       for (const { listener } of opened) listener.stopAccepting();
       throw error;
     }
+    await resetOnDeath(opened.flatMap(({ listener }) => listener.server ?? []));
     this.#open.push(...opened);
     for (const { config, address } of opened) this.#onStarted(config, address);
   }

@@ -18,12 +18,15 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves with the work, or after `delayMs`, whichever is first. */
+/** Ends with the work, or after `delayMs`, whichever is first. */
 export async function atMost(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<void> {
   let cancel: (() => void) | undefined;
   const over = new Promise<void>((resolve) => (cancel = clock.after(delayMs, resolve)));
-  await Promise.race([work, over]);
-  cancel?.();
+  try {
+    await Promise.race([work, over]);
+  } finally {
+    cancel?.();
+  }
 }
 
 /** One timer that is moved often: it is only set anew when the new time is earlier than the one it waits for. */

@@ -33,6 +33,8 @@ export interface PipeHooks {
   onRefused?(event: StreamReset): boolean;
   /** The end, once. */
   onEnd(outcome: PipeOutcome): void;
+  /** Closes a socket whose two directions have ended. */
+  close(socket: Socket): void;
   now(): number;
 }
 
@@ -201,7 +203,7 @@ export class Pipe implements StreamOwner {
     this.#stream = undefined;
     this.#finish(undefined);
     // Both FINs are through; what was written is in the kernel.
-    this.#socket?.destroy();
+    if (this.#socket !== undefined) this.#hooks.close(this.#socket);
   }
 
   onReset(event: StreamReset): void {

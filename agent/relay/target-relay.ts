@@ -40,6 +40,7 @@ export class TargetRelay {
     this.#pipe = new Pipe('target', {
       onBytes: (direction, count) => counters.bytes(direction === 'fromSocket' ? 'a2c' : 'c2a', count),
       onEnd: (outcome) => this.#onEnd(outcome),
+      close: (socket) => socket.destroy(),
       now: () => context.clock.now(),
     });
     this.#handle = tunnel.pump.adopt(offer.cid, this.#pipe);

@@ -93,6 +93,11 @@ export class Listener {
     return this.#policy.config;
   }
 
+  /** The listening socket; undefined before `listen`. */
+  get server(): net.Server | undefined {
+    return this.#server;
+  }
+
   /** Connections that count against max_connections now. */
   get connections(): number {
     return this.#counted.size;

@@ -3,6 +3,7 @@
  * nothing has reached a target, and reports the end once.
  */
 import type { RstReason } from '../../protocol/index.js';
+import { closeWhenAcknowledged } from '../../transport/close-when-acknowledged.js';
 import { Pipe, type PipeOutcome } from '../../transport/pipe.js';
 import type { StreamReset } from '../../transport/pump.js';
 import type { AcceptedClient } from '../listeners/accepted-client.js';
@@ -35,6 +36,7 @@ export class ClientRelay implements Relay {
       onOpened: () => this.#onOpened(),
       onRefused: (event) => this.#onRefused(event),
       onEnd: (outcome) => this.#onEnd(outcome),
+      close: (socket) => closeWhenAcknowledged(socket, context.clock),
       now: () => context.clock.now(),
     });
     this.#pipe.attach(client.socket);
@@ -229,7 +231,10 @@ export class ClientRelay implements Relay {
         waited_for: waitedFor(outcome),
       });
     }
-    this.#context.onEnd(this);
+    // The hub waits for the socket too: what the client has not taken yet must not go down with the process.
+    const { socket } = this.#client;
+    if (socket.destroyed) this.#context.onEnd(this);
+    else socket.once('close', () => this.#context.onEnd(this));
   }
 }
 
