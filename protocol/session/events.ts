@@ -18,7 +18,7 @@ export type SessionEvent =
       readonly reason: RstReason;
       /** Who ended it. */
       readonly by: 'peer' | 'session';
-      /** The peer never answered OPEN: nothing reached a target, and `unacknowledged` is all that was written. */
+      /** Surely nothing reached a target, and `unacknowledged` is all that was written. */
       readonly beforeOpened: boolean;
       readonly unacknowledged: readonly Uint8Array[];
     }

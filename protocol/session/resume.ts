@@ -44,8 +44,8 @@ export class ResumeExchange {
     // What waited for the old link is said by the table instead.
     outbox.clear();
     const rows: SyncFrame[] = [];
-    for (const [cid, { reason }] of tombstones?.entries() ?? []) {
-      rows.push({ ...END_ROW, cid, closed: true, reason });
+    for (const [cid, { opened, reason }] of tombstones?.entries() ?? []) {
+      rows.push({ ...END_ROW, cid, opened, closed: true, reason });
     }
     for (const stream of [...table.values()]) {
       const { received } = stream.receive;
@@ -101,12 +101,17 @@ export class ResumeExchange {
       else if (unheard(stream.cid)) {
         this.#streams.announce(stream);
         this.#sendAgain(stream, 0);
-      } else this.#streams.resetStream(stream, 'tunnel_lost', 'peer');
+      } else this.#streams.lose(stream, 'tunnel_lost');
     }
   }
 
   #align(stream: Stream, row: SyncFrame): void {
     const { buffer } = stream;
+    // First of all: what ends behind OPENED may have reached a target, and is not to be tried again elsewhere.
+    if (row.opened && stream.openState === 'opening') {
+      stream.tryOpen('opened');
+      this.#emit({ type: 'opened', cid: stream.cid });
+    }
     if (row.closed && row.reason !== undefined) {
       this.#streams.resetStream(stream, row.reason, 'peer');
       return;
@@ -119,10 +124,6 @@ export class ResumeExchange {
     if (!legal || (row.closed && stream.receiveState !== 'done')) {
       this.#streams.resetStream(stream, 'protocol_error', 'session');
       return;
-    }
-    if (row.opened && stream.openState === 'opening') {
-      stream.tryOpen('opened');
-      this.#emit({ type: 'opened', cid: stream.cid });
     }
     this.#streams.memory.addSend(-stream.onCredit(consumed, row.limit));
     this.#sendAgain(stream, received);

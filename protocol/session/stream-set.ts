@@ -168,13 +168,13 @@ export class StreamSet {
     const stream = this.table.get(cid);
     if (stream === undefined) return;
     this.#forget(stream);
-    this.refuse(cid, reason);
+    this.refuse(cid, reason, stream.openState === 'open');
   }
 
   /** Sends RST for a stream that is over here, or never began. */
-  refuse(cid: Cid, reason: RstReason): void {
+  refuse(cid: Cid, reason: RstReason, opened = false): void {
     this.#sendRst(cid, reason);
-    this.#bury(cid, reason);
+    this.tombstones?.add(cid, { opened, reason }, this.pings);
   }
 
   consumed(cid: Cid, count: number): void {
@@ -231,7 +231,7 @@ export class StreamSet {
   /** Takes the stream out when both directions are done. */
   settle(stream: Stream): void {
     if (!stream.complete || !this.table.remove(stream.cid)) return;
-    this.#bury(stream.cid, undefined);
+    this.tombstones?.add(stream.cid, { opened: true, reason: undefined }, this.pings);
     this.#emit({ type: 'closed', cid: stream.cid });
   }
 
@@ -242,24 +242,26 @@ export class StreamSet {
 
   /** Ends a stream that the owner did not end itself, and tells the peer unless it is the peer who ended it. */
   resetStream(stream: Stream, reason: RstReason, by: 'peer' | 'session'): void {
-    if (by === 'session') this.refuse(stream.cid, reason);
-    this.#drop(stream, reason, by);
+    const opened = stream.openState === 'open';
+    if (by === 'session') this.refuse(stream.cid, reason, opened);
+    this.#drop(stream, reason, by, stream.openState === 'opening');
+  }
+
+  /** Ends a stream of which the peer says nothing: only what was never handed to a link surely reached no target. */
+  lose(stream: Stream, reason: RstReason): void {
+    const unsent = stream.buffer.sent === 0 && !stream.finSent;
+    this.#drop(stream, reason, 'session', stream.openState === 'opening' && unsent);
   }
 
   /** Ends every stream: the session is over, nobody is told. */
   endAll(reason: RstReason): void {
-    for (const stream of [...this.table.values()]) this.#drop(stream, reason, 'session');
+    for (const stream of [...this.table.values()]) this.lose(stream, reason);
     this.outbox.clear();
   }
 
-  #drop(stream: Stream, reason: RstReason, by: 'peer' | 'session'): void {
-    const beforeOpened = stream.openState === 'opening';
+  #drop(stream: Stream, reason: RstReason, by: 'peer' | 'session', beforeOpened: boolean): void {
     const unacknowledged = this.#forget(stream);
     this.#emit({ type: 'reset', cid: stream.cid, reason, by, beforeOpened, unacknowledged });
-  }
-
-  #bury(cid: Cid, reason: RstReason | undefined): void {
-    this.tombstones?.add(cid, reason, this.pings);
   }
 
   #openWindow(): number {

@@ -5,9 +5,15 @@
 import type { RstReason } from '../wire/constants.js';
 import type { Cid } from '../wire/frame.js';
 
-/** How a stream ended; no reason = cleanly, both directions. */
-export interface Tombstone {
+/** How a stream ended. */
+export interface Ending {
+  /** It was answered with OPENED. */
+  readonly opened: boolean;
+  /** undefined = cleanly, both directions. */
   readonly reason: RstReason | undefined;
+}
+
+export interface Tombstone extends Ending {
   /** PINGs sent when it ended: a later PING's PONG confirms it. */
   readonly epoch: number;
 }
@@ -27,8 +33,8 @@ export class Tombstones {
     return this.#stones.size > CROWDED;
   }
 
-  add(cid: Cid, reason: RstReason | undefined, epoch: number): void {
-    this.#stones.set(cid, { reason, epoch });
+  add(cid: Cid, { opened, reason }: Ending, epoch: number): void {
+    this.#stones.set(cid, { opened, reason, epoch });
     if (this.#stones.size <= MOST) return;
     for (const oldest of this.#stones.keys()) {
       this.#stones.delete(oldest);

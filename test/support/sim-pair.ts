@@ -28,8 +28,12 @@ export interface SimOptions {
   readonly agent?: SimSideOptions;
   /** Whether the sides consume what they receive at once; default true. */
   readonly autoConsume?: boolean;
+  /** How many bytes of a piece still arrive; fewer than all of them: the link breaks there. Default: all. */
+  readonly survives?: (from: 'hub' | 'agent', length: number) => number;
   /** Sees each message as it leaves. */
   readonly onMessage?: (from: 'hub' | 'agent', bytes: Uint8Array) => void;
+  /** A link that is not honest: what becomes of each message. For tests that must notice it. */
+  readonly tamper?: (bytes: Uint8Array) => readonly Uint8Array[];
 }
 
 const LIMITS: PeerLimits = { windowBytes: WINDOW, maxStreams: 1000, maxPayload: 65_536 };
@@ -169,8 +173,8 @@ class Wire {
     }
   }
 
-  /** Hands on what is due; true when something was. */
-  deliver(now: number): boolean {
+  /** Hands on what is due, as far as it survives. */
+  deliver(now: number, survives: (length: number) => number): 'nothing' | 'something' | 'broke' {
     let due = 0;
     for (
       let flight = this.flights[due];
@@ -178,12 +182,14 @@ class Wire {
       flight = this.flights[due]
     ) {
       due++;
-      this.to.session.receive(flight.bytes, now);
-      if (flight.last) this.to.session.receiveMessageEnd();
+      const length = survives(flight.bytes.length);
+      if (length > 0) this.to.session.receive(flight.bytes.subarray(0, length), now);
+      if (length === flight.bytes.length && flight.last) this.to.session.receiveMessageEnd();
       this.to.takeEvents();
+      if (length < flight.bytes.length) return 'broke';
     }
     this.flights.splice(0, due);
-    return due > 0;
+    return due > 0 ? 'something' : 'nothing';
   }
 }
 
@@ -195,14 +201,20 @@ export class SimPair {
   /** Bytes that crossed the link, both directions. */
   linkBytes = 0;
   readonly #pieceBytes: () => number;
+  readonly #survives: NonNullable<SimOptions['survives']>;
   readonly #onMessage: SimOptions['onMessage'];
+  readonly #tamper: NonNullable<SimOptions['tamper']>;
   readonly #wires: readonly [hubToAgent: Wire, agentToHub: Wire];
+  /** What is sent goes nowhere. */
+  #broken = false;
 
   constructor(sim: SimOptions = {}) {
     this.latencyMs = sim.latencyMs ?? 0;
     const { sliceBytes = Infinity, autoConsume = true } = sim;
     this.#pieceBytes = typeof sliceBytes === 'number' ? () => sliceBytes : sliceBytes;
+    this.#survives = sim.survives ?? ((_from, length) => length);
     this.#onMessage = sim.onMessage;
+    this.#tamper = sim.tamper ?? ((bytes) => [bytes]);
     this.hub = new SimSide(this, new Session(sessionOptions('hub', sim.hub, sim.agent), 0), autoConsume);
     this.agent = new SimSide(this, new Session(sessionOptions('agent', sim.agent, sim.hub), 0), autoConsume);
     this.#wires = [new Wire(this.hub, this.agent), new Wire(this.agent, this.hub)];
@@ -226,20 +238,47 @@ export class SimPair {
     for (const wire of this.#wires) if (wire.from === from) wire.paused = paused;
   }
 
+  /**
+   * Breaks the link: what was under way is lost, and both sides are told, or only one: the other goes on sending into
+   * nothing. Without `resumeGraceMs` it ends those that are told.
+   */
+  cut(told: readonly SimSide[] = this.sides): void {
+    this.#broken = true;
+    for (const wire of this.#wires) wire.flights.length = 0;
+    for (const side of told) this.#lose(side, 'cut');
+  }
+
+  #lose(side: SimSide, why: string): void {
+    side.session.linkLost(why, this.now);
+    side.takeEvents();
+  }
+
+  /** Gives both sides a new link, as after HELLO and HELLO_ACK with `resumed`. */
+  reconnect(): void {
+    this.#broken = false;
+    for (const side of this.sides) {
+      if (!side.session.suspended) this.#lose(side, 'there is a new link');
+      side.session.resume(this.now);
+    }
+  }
+
   /** Moves what is due without letting time pass; returns whether anything moved. */
   step(): boolean {
     let moved = false;
     for (const wire of this.#wires) {
+      const from = wire.from === this.hub ? 'hub' : 'agent';
       wire.from.takeEvents();
       const message = wire.paused ? undefined : wire.from.session.pollTransmit(this.now);
       if (message !== undefined) {
         moved = true;
         const bytes = Buffer.concat([message.head, message.body ?? new Uint8Array(0)]);
         this.linkBytes += bytes.length;
-        this.#onMessage?.(wire.from === this.hub ? 'hub' : 'agent', bytes);
-        wire.carry(bytes, this.now + this.latencyMs, this.#pieceBytes);
+        this.#onMessage?.(from, bytes);
+        if (!this.#broken) wire.carry(bytes, this.now + this.latencyMs, this.#pieceBytes);
       }
-      if (wire.deliver(this.now)) moved = true;
+      const delivered = wire.deliver(this.now, (length) => this.#survives(from, length));
+      if (delivered !== 'nothing') moved = true;
+      if (delivered === 'broke') this.cut();
     }
     return moved;
   }
