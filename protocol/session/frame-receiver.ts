@@ -70,7 +70,8 @@ export class FrameReceiver {
   pingIfCrowded(): void {
     const { tombstones, now } = this.#streams;
     if (tombstones?.crowded !== true || now - this.#lastPingAt < CROWDED_PING_MS) return;
-    this.ping();
+    // Only the last PING's PONG counts: another one now would take the answer that is on its way for nothing.
+    if (this.#pingSentAt === undefined) this.ping();
   }
 
   /** The PONG went down with the link. */

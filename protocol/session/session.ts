@@ -225,7 +225,9 @@ export class Session {
 
   /** Sends a fresh token (§7.3); without a link the next one brings it anyway. */
   reauthenticate(token: string): void {
-    if (!this.#ended && this.#state === 'up') this.#streams.outbox.add({ type: FrameType.Reauth, token });
+    if (!this.#ended && this.#state !== 'suspended') {
+      this.#streams.outbox.add({ type: FrameType.Reauth, token });
+    }
   }
 
   /** Ends the session: its streams are reset, and the link is to be closed with `code`. */
