@@ -185,6 +185,11 @@ export class Agent {
 
   #onOpen(tunnel: AgentTunnel, offer: StreamOffer): void {
     const { log, metrics } = this.#deps;
+    if (this.#stopping !== undefined) {
+      // It crossed our GOAWAY: the hub finds another agent for it.
+      tunnel.pump.refuse(offer.cid, 'draining');
+      return;
+    }
     const { exportedConnectors } = this.#config.tunnel;
     const target = exportedConnectors.includes(offer.connector)
       ? this.#targets.find(offer.connector)
