@@ -253,9 +253,10 @@ export class SimPair {
     side.takeEvents();
   }
 
-  /** Gives both sides a new link, as after HELLO and HELLO_ACK with `resumed`. */
+  /** Gives both sides a new link, as after HELLO and HELLO_ACK with `resumed`; what was on an old one is lost. */
   reconnect(): void {
     this.#broken = false;
+    for (const wire of this.#wires) wire.flights.length = 0;
     for (const side of this.sides) {
       if (!side.session.suspended) this.#lose(side, 'there is a new link');
       side.session.resume(this.now);
@@ -274,7 +275,9 @@ export class SimPair {
         const bytes = Buffer.concat([message.head, message.body ?? new Uint8Array(0)]);
         this.linkBytes += bytes.length;
         this.#onMessage?.(from, bytes);
-        if (!this.#broken) wire.carry(bytes, this.now + this.latencyMs, this.#pieceBytes);
+        for (const one of this.#broken ? [] : this.#tamper(bytes)) {
+          wire.carry(one, this.now + this.latencyMs, this.#pieceBytes);
+        }
       }
       const delivered = wire.deliver(this.now, (length) => this.#survives(from, length));
       if (delivered !== 'nothing') moved = true;
