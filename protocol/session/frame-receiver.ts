@@ -69,7 +69,7 @@ export class FrameReceiver {
   /** A PING is due before its time when many streams have ended that the peer has not confirmed. */
   pingIfCrowded(): void {
     const { tombstones, now } = this.#streams;
-    if (tombstones?.crowded !== true || now - this.#lastPingAt < CROWDED_PING_MS) return;
+    if (!tombstones.crowded || now - this.#lastPingAt < CROWDED_PING_MS) return;
     // Only the last PING's PONG counts: another one now would take the answer that is on its way for nothing.
     if (this.#pingSentAt === undefined) this.ping();
   }
@@ -200,7 +200,7 @@ export class FrameReceiver {
       ? roundTripMs + (sample - roundTripMs) * SAMPLE_WEIGHT
       : sample;
     this.#measured = true;
-    tombstones?.confirm(pings);
+    tombstones.confirm(pings);
     this.#emit({ type: 'roundTrip', ms: sample });
   }
 }

@@ -59,13 +59,9 @@ export class Outbox {
     this.#control.push(stream);
   }
 
-  /** Keeps only what belongs to the session, or to a stream of which `wanted` says so. */
+  /** Keeps only what belongs to the session, or to a stream of which `wanted` says so. No CREDIT may wait for the others. */
   keep(wanted: (cid: number) => boolean): void {
-    this.#control = this.#control.filter((item) => {
-      const kept = !('cid' in item) || wanted(item.cid);
-      if (!kept && !('type' in item)) item.creditQueued = false;
-      return kept;
-    });
+    this.#control = this.#control.filter((item) => !('cid' in item) || wanted(item.cid));
   }
 
   /** Forgets the control frames: they went down with the link. */

@@ -44,7 +44,7 @@ export class ResumeExchange {
     // What waited for the old link is said by the table instead.
     outbox.clear();
     const rows: SyncFrame[] = [];
-    for (const [cid, { opened, reason }] of tombstones?.entries() ?? []) {
+    for (const [cid, { opened, reason }] of tombstones.entries()) {
       rows.push({ ...END_ROW, cid, opened, closed: true, reason });
     }
     for (const stream of [...table.values()]) {

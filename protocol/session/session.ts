@@ -12,7 +12,7 @@ import { Liveness, type LivenessOptions } from './liveness.js';
 import type { Transmit } from './outbox.js';
 import { ResumeExchange } from './resume.js';
 import { StreamSet, type StreamSetOptions } from './stream-set.js';
-import { Tombstones } from './tombstones.js';
+import { MOST_TOMBSTONES, Tombstones } from './tombstones.js';
 
 export interface SessionOptions extends StreamSetOptions {
   readonly liveness: LivenessOptions;
@@ -50,7 +50,7 @@ export class Session {
 
   constructor(options: SessionOptions, now: number) {
     this.#options = options;
-    const tombstones = options.resumeGraceMs > 0 ? new Tombstones() : undefined;
+    const tombstones = new Tombstones(options.resumeGraceMs > 0 ? MOST_TOMBSTONES : 0);
     const emit = (event: SessionEvent): number => this.#events.push(event);
     this.#streams = new StreamSet(options, this.counters, emit, tombstones, now);
     this.#receiver = new FrameReceiver(this.#streams, this.counters, emit, options, now);

@@ -44,8 +44,8 @@ export class StreamSet {
   readonly table: StreamTable;
   readonly memory: MemoryMeter;
   readonly outbox: Outbox;
-  /** Streams that are over and may have to be explained at a resume; undefined when there is none to be. */
-  readonly tombstones: Tombstones | undefined;
+  /** Streams that are over and may have to be explained at a resume. */
+  readonly tombstones: Tombstones;
   /** Time of the call under way, in milliseconds. */
   now: number;
   roundTripMs = FIRST_ROUND_TRIP_MS;
@@ -63,7 +63,7 @@ export class StreamSet {
     options: StreamSetOptions,
     counters: SessionCounters,
     emit: (event: SessionEvent) => void,
-    tombstones: Tombstones | undefined,
+    tombstones: Tombstones,
     now: number,
   ) {
     this.#options = options;
@@ -174,7 +174,7 @@ export class StreamSet {
   /** Sends RST for a stream that is over here, or never began. */
   refuse(cid: Cid, reason: RstReason, opened = false): void {
     this.#sendRst(cid, reason);
-    this.tombstones?.add(cid, { opened, reason }, this.pings);
+    this.tombstones.add(cid, { opened, reason }, this.pings);
   }
 
   consumed(cid: Cid, count: number): void {
@@ -231,7 +231,7 @@ export class StreamSet {
   /** Takes the stream out when both directions are done. */
   settle(stream: Stream): void {
     if (!stream.complete || !this.table.remove(stream.cid)) return;
-    this.tombstones?.add(stream.cid, { opened: true, reason: undefined }, this.pings);
+    this.tombstones.add(stream.cid, { opened: true, reason: undefined }, this.pings);
     this.#emit({ type: 'closed', cid: stream.cid });
   }
 

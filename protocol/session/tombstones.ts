@@ -21,10 +21,16 @@ export interface Tombstone extends Ending {
 /** Above this a PING is due, so that the next PONG makes room. */
 const CROWDED = 1024;
 /** Hard bound; the oldest go first, and their streams would be reset by a resume rather than closed. */
-const MOST = 65_536;
+export const MOST_TOMBSTONES = 65_536;
 
 export class Tombstones {
+  readonly #most: number;
   readonly #stones = new Map<Cid, Tombstone>();
+
+  /** @param most how many are kept; 0: none, where nothing is ever resumed. */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   get size(): number {
     return this.#stones.size;
@@ -35,10 +41,9 @@ export class Tombstones {
 
   add(cid: Cid, { opened, reason }: Ending, epoch: number): void {
     this.#stones.set(cid, { opened, reason, epoch });
-    if (this.#stones.size <= MOST) return;
     for (const oldest of this.#stones.keys()) {
+      if (this.#stones.size <= this.#most) break;
       this.#stones.delete(oldest);
-      return;
     }
   }
 

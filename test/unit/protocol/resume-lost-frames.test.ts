@@ -203,6 +203,23 @@ describe('a resume', () => {
     finishBoth(sim, cid);
   });
 
+  it('announces anew what it was about to announce when the link was lost', () => {
+    const sim = pairOf({ autoConsume: false });
+    const cid = sim.openAccepted();
+    sim.hub.write(cid, randomBytes(50_000));
+    sim.runUntilIdle();
+    // Enough for a CREDIT at once, which waits for the link, and then for the delayed one.
+    sim.agent.consume(cid, 30_000);
+    sim.cut();
+    sim.agent.consume(cid, 10);
+    resume(sim);
+    expect(sim.hub.session.held.send).to.equal(19_990);
+    sim.agent.consume(cid, 19_990);
+    sim.runUntilIdle();
+    expect(sim.hub.session.held.send).to.equal(0);
+    finishBoth(sim, cid);
+  });
+
   it('closes a stream whose last CREDIT was lost: one side had closed it', () => {
     const sim = pairOf({ autoConsume: false });
     const cid = sim.openAccepted();

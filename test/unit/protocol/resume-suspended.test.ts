@@ -36,6 +36,7 @@ describe('a suspended session', () => {
     lone.session.linkLost('gone', 0);
     lone.receive(OPEN);
     lone.receiveBytes(Uint8Array.of(1, 2, 3));
+    lone.session.handleTimeout(GRACE_MS - 1);
     expect(lone.sent()).to.deep.equal([]);
     expect(lone.events.map(({ type }) => type)).to.deep.equal(['suspended']);
     expect([lone.session.suspended, lone.session.suspendedAtEnd]).to.deep.equal([true, false]);
