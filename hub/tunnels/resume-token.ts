@@ -1,6 +1,6 @@
 /**
  * What an agent shows to go on with its session: 256 random bits, kept as a hash, good for one resume. A fresh one goes
- * out with each HELLO_ACK; the one before stays good until the agent has shown that the answer reached it.
+ * out with each HELLO_ACK; the one that the agent showed stays good until it has shown that the answer reached it.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
@@ -12,26 +12,28 @@ function hash(token: string): Buffer {
 
 export class ResumeToken {
   #current: Buffer | undefined;
-  #previous: Buffer | undefined;
+  /** The one that the agent showed last: all that it surely has as long as our answer may have been lost. */
+  #shown: Buffer | undefined;
 
   /** A fresh token for the next HELLO_ACK. */
   issue(): string {
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    this.#previous ??= this.#current;
     this.#current = hash(token);
     return token;
   }
 
-  /** Whether this token may resume the session. */
+  /** Whether this token may resume the session. It stays good until `confirm`, any older one does not. */
   accepts(token: string): boolean {
-    const shown = hash(token);
-    return [this.#current, this.#previous].some(
-      (known) => known !== undefined && timingSafeEqual(known, shown),
+    const offered = hash(token);
+    const known = [this.#current, this.#shown].some(
+      (one) => one !== undefined && timingSafeEqual(one, offered),
     );
+    if (known) this.#shown = offered;
+    return known;
   }
 
-  /** The agent has the current one: the one before is spent. */
+  /** The agent has the current one: the one that it showed is spent. */
   confirm(): void {
-    this.#previous = undefined;
+    this.#shown = undefined;
   }
 }
