@@ -12,6 +12,8 @@ export interface BackoffPolicy {
   readonly capMs: number;
   /** No delay after a failure is shorter, so that a lucky draw does not hammer the hub. */
   readonly floorMs: number;
+  /** The same while streams wait for the next link: their grace runs, so a path that is back must be found soon. */
+  readonly waitingCapMs: number;
   /** A tunnel that was up this long is a success: its loss is answered at once and starts the count anew. */
   readonly stableMs: number;
   /** The longest Retry-After that is believed: nobody on the way may park an agent for a day. */
@@ -22,6 +24,7 @@ export const DEFAULT_BACKOFF: BackoffPolicy = {
   baseMs: 500,
   capMs: 30_000,
   floorMs: 250,
+  waitingCapMs: 1000,
   stableMs: 10_000,
   maxRetryAfterMs: 300_000,
 };
@@ -44,6 +47,8 @@ export type AttemptEnd =
       readonly permanent?: boolean | undefined;
       readonly closeCode?: number | undefined;
       readonly retryAfterMs?: number | undefined;
+      /** Streams of a lost tunnel wait for this one. */
+      readonly streamsWait?: boolean | undefined;
     }
   | { readonly kind: 'lost'; readonly upMs: number; readonly closeCode?: number | undefined }
   | { readonly kind: 'suspended'; readonly upMs: number };
@@ -112,7 +117,9 @@ export function nextAttempt(
   if (wasStable && !NEVER_AT_ONCE.has(end.closeCode ?? 0)) {
     return { state: BACKOFF_START, delayMs: 0, why: 'at_once' };
   }
-  return { state: counted, delayMs: jitter(failures, random, policy), why: 'jitter' };
+  const streamsWait = end.kind === 'failed' && end.streamsWait === true;
+  const capMs = streamsWait ? policy.waitingCapMs : policy.capMs;
+  return { state: counted, delayMs: jitter(failures, random, { ...policy, capMs }), why: 'jitter' };
 }
 
 function isPermanent(end: Exclude<AttemptEnd, { kind: 'suspended' }>): boolean {

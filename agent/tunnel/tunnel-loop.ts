@@ -300,6 +300,8 @@ export class TunnelLoop {
       permanent: failure.permanent,
       closeCode,
       retryAfterMs: retryAfterSec === undefined ? undefined : retryAfterSec * 1000,
+      // Even when we know of no stream: the hub may have opened one that has not come through yet.
+      streamsWait: this.#suspended !== undefined,
     };
   }
 

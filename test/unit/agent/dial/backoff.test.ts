@@ -9,7 +9,7 @@ import {
 } from '../../../../agent/dial/backoff.js';
 
 const FAILED: AttemptEnd = { kind: 'failed' };
-const { baseMs, capMs, floorMs, stableMs, maxRetryAfterMs } = DEFAULT_BACKOFF;
+const { baseMs, capMs, floorMs, stableMs, maxRetryAfterMs, waitingCapMs } = DEFAULT_BACKOFF;
 /** The largest number that Math.random can give, nearly. */
 const HIGH = 0.999_999;
 
@@ -36,6 +36,15 @@ describe('agent/dial backoff', () => {
   it('never waits less than the floor after a failure, however lucky the draw', () => {
     expect(nextAttempt(BACKOFF_START, FAILED, 0)).to.include({ delayMs: floorMs, why: 'jitter' });
     expect(nextAttempt(after(9), FAILED, 0).delayMs).to.equal(floorMs);
+  });
+
+  it('tries again within a second as long as streams wait, however often it failed', () => {
+    const waiting: AttemptEnd = { kind: 'failed', streamsWait: true };
+    expect(nextAttempt(after(9), waiting, HIGH).delayMs).to.equal(waitingCapMs - 1);
+    expect(nextAttempt(after(9), waiting, 0).delayMs).to.equal(floorMs);
+    // The control: when nobody waits, it goes on counting where it was.
+    const { state } = nextAttempt(after(9), waiting, HIGH);
+    expect(nextAttempt(state, FAILED, HIGH).delayMs).to.equal(capMs - 1);
   });
 
   it('dials at once after the loss of a tunnel that was stable, and starts the count anew', () => {
