@@ -33,12 +33,21 @@ export function mainFile(): string {
   return resolve(process.env['NC_DIST'] ?? 'dist', 'cli/main.js');
 }
 
-/** Starts `nowconnect ARGS` and captures what it says. Variables of this process that configure daemons do not reach it. */
-export function startNowconnect(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+/**
+ * Starts `nowconnect ARGS` and captures what it says. Variables of this process that configure daemons do not reach it.
+ * @param launcher a program and its first arguments that end by executing the rest, such as `faketime -f +1h`
+ */
+export function startNowconnect(
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  launcher: readonly string[] = [],
+): Child {
   const inherited = Object.entries(process.env).filter(
     ([key]) => !/^(NC_|NOWCONNECT_|LOG_LEVEL$|(https?|all|no)_proxy$)/i.test(key),
   );
-  return startChild(name, daemonNode(), [mainFile(), ...args], {
+  const [program = daemonNode(), ...rest] = [...launcher, daemonNode(), mainFile(), ...args];
+  return startChild(name, program, rest, {
     env: { ...Object.fromEntries(inherited), ...env },
   });
 }

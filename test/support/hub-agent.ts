@@ -53,6 +53,8 @@ export interface HubOptions {
   /** Merged over the written file. */
   readonly config?: YamlMap;
   readonly env?: NodeJS.ProcessEnv;
+  /** See startNowconnect. */
+  readonly launcher?: readonly string[];
   /** The port of the tunnel endpoint, when an agent must know it before the hub is there. */
   readonly tunnelPort?: number;
   /** Does not wait until it serves. */
@@ -150,7 +152,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
     observability: { host: '127.0.0.1', metrics_port: metricsPort, log_level: 'info', log_format: 'json' },
   };
   writeFileSync(configFile, hubYaml(base, options.listeners, ports, options.config ?? {}));
-  const child = startNowconnect('hub', ['hub', '--config', configFile], options.env);
+  const child = startNowconnect('hub', ['hub', '--config', configFile], options.env, options.launcher);
   const hub = new Hub(child, configFile, metricsPort, tunnelPort, options, ports, base);
   if (!options.noWait) await hub.waitReady();
   return hub;
@@ -167,6 +169,8 @@ export interface AgentOptions {
   readonly token?: MintOptions;
   readonly config?: YamlMap;
   readonly env?: NodeJS.ProcessEnv;
+  /** See startNowconnect. */
+  readonly launcher?: readonly string[];
   /** Does not wait until it is READY. */
   readonly noWait?: boolean;
 }
@@ -232,7 +236,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   };
   writeFileSync(configFile, stringify(merge(base, options.config ?? {})));
-  const child = startNowconnect(`agent ${agentId}`, ['agent', '--config', configFile], options.env);
+  const child = startNowconnect(
+    `agent ${agentId}`,
+    ['agent', '--config', configFile],
+    options.env,
+    options.launcher,
+  );
   const agent = new Agent(child, configFile, metricsPort, healthPort, agentId, tokenFile);
   if (!options.noWait) await agent.waitReady();
   return agent;

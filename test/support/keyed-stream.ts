@@ -48,7 +48,7 @@ export class KeyedSource {
 }
 
 /** Compares what arrives with the key's stream, byte by byte. */
-class KeyedVerifier {
+export class KeyedVerifier {
   readonly #cipher: Cipher;
   readonly #hash: Hash = createHash('sha256');
   #offset = 0;
