@@ -17,6 +17,7 @@ type Command =
   | { readonly do: 'finish'; readonly stream: number; readonly side: SideName }
   | { readonly do: 'reset'; readonly stream: number; readonly side: SideName; readonly reason: RstReason }
   | { readonly do: 'consume'; readonly stream: number; readonly side: SideName; readonly count: number }
+  | { readonly do: 'consume all' }
   | { readonly do: 'step'; readonly times: number }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'latency'; readonly ms: number }
@@ -52,6 +53,7 @@ const LIFE: fc.WeightedArbitrary<Command>[] = [
     weight: 8,
     arbitrary: fc.record({ do: doing('consume'), stream, side, count: fc.oneof(length, fc.constant(1e9)) }),
   },
+  { weight: 3, arbitrary: fc.record({ do: doing('consume all') }) },
   { weight: 8, arbitrary: fc.record({ do: doing('step'), times: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 4, arbitrary: fc.record({ do: doing('wait'), ms: fc.constantFrom(1, 5, 20, 21, 100) }) },
   { weight: 1, arbitrary: fc.record({ do: doing('latency'), ms: fc.constantFrom(0, 1, 30, 200) }) },
@@ -99,7 +101,7 @@ function world(commands: fc.Arbitrary<Command>, resumeGraceMs: number): fc.Arbit
 }
 
 function perform(command: Command, sim: SimPair, model: StreamModel): void {
-  const target = 'stream' in command ? model.streams[command.stream] : undefined;
+  const target = 'stream' in command ? model.pick(command.stream) : undefined;
   if ('stream' in command && target === undefined) return;
   switch (command.do) {
     case 'open':
@@ -114,6 +116,9 @@ function perform(command: Command, sim: SimPair, model: StreamModel): void {
       return model.reset(command.side, target!, command.reason);
     case 'consume':
       sim[command.side].consume(target!.cid, command.count);
+      return;
+    case 'consume all':
+      consumeAll(sim, model);
       return;
     case 'step':
       for (let n = 0; n < command.times && sim.step(); n++) model.check();
@@ -130,6 +135,13 @@ function perform(command: Command, sim: SimPair, model: StreamModel): void {
     case 'reconnect':
       return sim.reconnect();
   }
+}
+
+/** Returns how much was consumed. */
+function consumeAll(sim: SimPair, model: StreamModel): number {
+  let taken = 0;
+  for (const one of sim.sides) for (const { cid } of model.streams) taken += one.consume(cid, Infinity);
+  return taken;
 }
 
 /** Lets everything come to its end: links open, all accepted and consumed, then all finished. */
@@ -150,8 +162,7 @@ function settle(sim: SimPair, model: StreamModel): void {
   for (let taken = 1; taken > 0;) {
     sim.runUntilIdle(600_000);
     model.check();
-    taken = 0;
-    for (const one of sim.sides) for (const { cid } of model.streams) taken += one.consume(cid, Infinity);
+    taken = consumeAll(sim, model);
     model.check();
   }
 }

@@ -57,6 +57,12 @@ export class StreamModel {
     return this.#sim.sides.reduce((sum, { session }) => sum + session.counters.replayedBytes, 0);
   }
 
+  /** One of the streams that are not over on both sides; undefined when there is none. */
+  pick(choice: number): ModelStream | undefined {
+    const live = this.streams.filter(({ hub, agent }) => hub.over === undefined || agent.over === undefined);
+    return live[choice % live.length];
+  }
+
   // ---- what the applications do -----------------------------------------------------------------------------
 
   open(): void {
