@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import type { RstReason } from '../protocol/index.js';
 import { resetSocket } from './reset-socket.js';
-import { confirmEnd, keepOpen, readPastEnd } from './socket-end.js';
+import { confirmEnd, keepOpen, probeReset } from './socket-end.js';
 import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
 
 /** With one direction ended, a peer that vanishes without a word goes unnoticed as long as nothing is written. */
@@ -73,7 +73,7 @@ export class Pipe implements StreamOwner {
     const idleMs = now - this.#lastActivity;
     if (most > 0 && idleMs >= most) this.#fail('idle_timeout');
     // Nothing else would tell of a peer that died after its FIN.
-    else if (this.#socketEnded && idleMs >= PROBE_AFTER_MS && this.#socket) readPastEnd(this.#socket);
+    else if (this.#socketEnded && idleMs >= PROBE_AFTER_MS && this.#socket) probeReset(this.#socket);
   }
 
   /** Takes the socket, which is paused and allows half-open; it starts to flow once there is a stream too. */

@@ -1,10 +1,12 @@
 /**
  * Is the end of a socket's stream a FIN or a reset? On Node 20, libuv reports a reset that arrives together with the
- * last data as a clean end (uv__stream_io: POLLHUP after a partial read), and a reset after a FIN not at all
- * (libuv #3449). Asking the kernel once more tells: reading again gives ECONNRESET, or just another end.
- * This is the only file that touches what Node keeps below a socket; without it the end is believed.
+ * last data as a clean end (uv__stream_io: POLLHUP after a partial read). Asking the kernel once more tells: reading
+ * again gives ECONNRESET, or just another end. A reset that comes later than a FIN is not reported at all (libuv #3449),
+ * and Linux keeps it from readers too; a write tells.
  */
 import type { Socket } from 'node:net';
+
+const NOTHING = Buffer.alloc(0);
 
 interface Underside {
   readonly _handle?: { readStart?: () => number } | null;
@@ -17,15 +19,17 @@ export function keepOpen(socket: Socket): void {
   if (state !== undefined) state.autoDestroy = false;
 }
 
-/** Reads on behind the end: a reset, if there was one, becomes the socket's 'error' in the next turn of the event loop. */
-export function readPastEnd(socket: Socket): void {
-  const { _handle: handle } = socket as unknown as Underside;
-  handle?.readStart?.();
+/** Asks whether a socket was reset behind its peer's FIN; the answer, if it was, is its 'error'. */
+export function probeReset(socket: Socket): void {
+  // The kernel looks at the connection also for an empty write. Behind bytes that wait it would tell nothing new.
+  if (socket.writable && socket.writableLength === 0) socket.write(NOTHING);
 }
 
 /** Calls `onFin` soon after an 'end' that was a FIN; after a reset the socket's 'error' comes instead. */
 export function confirmEnd(socket: Socket, onFin: () => void): void {
-  readPastEnd(socket);
+  const { _handle: handle } = socket as unknown as Underside;
+  // A reset becomes an 'error' in the next turn of the event loop.
+  handle?.readStart?.();
   // The first immediate still belongs to this turn, the second comes behind the next poll.
   setImmediate(() =>
     setImmediate(() => {
