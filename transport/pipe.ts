@@ -99,7 +99,7 @@ export class Pipe implements StreamOwner {
   /** Takes the stream; `first` goes to it before anything that the socket says. */
   bind(stream: StreamHandle, first: readonly Uint8Array[] = []): void {
     this.#stream = stream;
-    const early = [...this.#forStream, ...first];
+    const early = [...first, ...this.#forStream];
     this.#forStream = [];
     for (const bytes of early) stream.write(bytes);
     if (this.#socketEnded) stream.finish();
