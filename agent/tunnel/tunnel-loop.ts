@@ -53,7 +53,9 @@ export class TunnelLoop {
   #backoff: BackoffState = BACKOFF_START;
   #running: Promise<void> | undefined;
   #proxy: string | undefined;
+  /** The newest token known, and the one that the present attempt sent; secret. */
   #token: string | undefined;
+  #sentToken: string | undefined;
   /** Warnings of the files that were given: each is given once. */
   readonly #warned = new Set<string>();
 
@@ -181,6 +183,10 @@ export class TunnelLoop {
         void suspended.pump.close(CloseCode.Normal, 'the hub does not have the session any more');
       }
     }
+    // The file may have changed while the attempt was under way.
+    if (this.#token !== undefined && this.#token !== this.#sentToken) {
+      tunnel.pump.reauthenticate(this.#token);
+    }
     // It may be over, or without a link again, between the handshake and now.
     if (session.ended) this.#leave?.({ type: 'ended', code: CloseCode.Normal });
     else if (session.suspended) this.#leave?.({ type: 'suspended' });
@@ -210,7 +216,7 @@ export class TunnelLoop {
   #onPrepared(prepared: { proxy: string | undefined; token: string; warnings: readonly string[] }): void {
     const { log } = this.#deps;
     this.#proxy = prepared.proxy;
-    this.#token = prepared.token;
+    this.#token = this.#sentToken = prepared.token;
     this.#deps.onToken(prepared.token);
     for (const why of prepared.warnings) {
       if (!this.#warned.has(why)) log.warn('config_warning', { why });
