@@ -102,6 +102,18 @@ describe('the chaos proxy', function () {
     expect(String((await answer)[0])).to.equal('heard, not answered');
   });
 
+  it('freezes what is open, and lets new connections through', async () => {
+    const client = await connectTo(proxy.port);
+    await expectEcho(client, 'before');
+    proxy.freezeOpen('toHub');
+    const echoed = expectEcho(client, 'held');
+    await waitFor('the bytes to be held', () => proxy.counts.toHub.heldWhileFrozen === 4);
+    await expectEcho(await connectTo(proxy.port), 'a new one');
+    expect(proxy.counts.toHub.heldWhileFrozen).to.equal(4);
+    proxy.thaw();
+    await echoed;
+  });
+
   it('holds a reset too while it is frozen', async () => {
     const client = await connectTo(proxy.port);
     await expectEcho(client, 'before');

@@ -44,6 +44,8 @@ interface Connection {
   readonly agent: Socket;
   readonly hub: Socket;
   readonly legs: Readonly<Record<Direction, Leg>>;
+  /** Directions that are frozen for this connection alone. */
+  readonly frozen: Set<Direction>;
 }
 
 interface ArmedCut {
@@ -96,9 +98,15 @@ export class ChaosProxy {
     for (const direction of directions.length > 0 ? directions : DIRECTIONS) this.#frozen.add(direction);
   }
 
+  /** The same for the connections that are open now; new ones get through. */
+  freezeOpen(...directions: readonly Direction[]): void {
+    for (const { frozen } of this.#connections) for (const direction of directions) frozen.add(direction);
+  }
+
   /** Everything that waited goes out at once. */
   thaw(): void {
     this.#frozen.clear();
+    for (const { frozen } of this.#connections) frozen.clear();
     this.#pumpAll();
   }
 
@@ -177,6 +185,7 @@ export class ChaosProxy {
     hub.on('error', () => {
       // As above.
     });
+    const frozen = new Set<Direction>();
     const leg = (direction: Direction): Leg =>
       new Leg({
         source: direction === 'toHub' ? agent : hub,
@@ -184,13 +193,14 @@ export class ChaosProxy {
         counts: this.counts[direction],
         maxHeldBytes: this.#options.maxHeldBytes ?? DEFAULT_HELD_BYTES,
         path: () => this.#path,
-        frozen: () => this.#frozen.has(direction),
+        frozen: () => this.#frozen.has(direction) || frozen.has(direction),
         onReset: () => this.#forget(connection),
       });
     const connection: Connection = {
       agent,
       hub,
       legs: { toHub: leg('toHub'), toAgent: leg('toAgent') },
+      frozen,
     };
     this.#connections.add(connection);
     const onFinished = (): void => {
