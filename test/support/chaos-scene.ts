@@ -1,0 +1,238 @@
+/**
+ * What the fault tests share: a hub, an agent behind a chaos proxy, an agent with a path of its own for the bystander,
+ * and the picture of the processes at rest to which everything has to return after a fault.
+ */
+import type { Bystander } from './chaos-bystander.js';
+import { startBystander, type BystanderReport } from './chaos-bystander.js';
+import { startChaosProxy, type ChaosProxy } from './chaos-proxy.js';
+import type { Daemon, LogEvent } from './daemon.js';
+import { fdCount, rssBytes } from './fds.js';
+import { MEBIBYTE } from './files.js';
+import { startAgent, startHub, type Agent, type Hub, type YamlMap } from './hub-agent.js';
+import { Owner } from './owner.js';
+import { exchangeOnce } from './tcp-client.js';
+import { echo, exchange, startTarget, type ExchangeReport } from './tcp-targets.js';
+import { waitFor } from './wait-for.js';
+
+/** Agent ids: the one whose path is broken, and the one that must not notice. */
+export const VICTIM = 'site-a';
+export const BYSTANDER = 'site-b';
+
+/** Quick to notice a dead link, so that tests are short. */
+export const QUICK_PINGS = { ping_interval_sec: 1, ping_timeout_sec: 3 } as const;
+
+/** What a Node process may have grown by after a test: garbage that is not collected yet, buffers of the allocator. */
+const MEMORY_SLACK_BYTES = 160 * MEBIBYTE;
+
+export interface SceneOptions {
+  /** Merged into the hub's file. */
+  readonly hub?: YamlMap;
+  /** Merged into the file of the agent behind the proxy. */
+  readonly agent?: YamlMap;
+  readonly hubLauncher?: readonly string[];
+  readonly agentLauncher?: readonly string[];
+  readonly hubEnv?: NodeJS.ProcessEnv;
+  /** Keys of the listeners. */
+  readonly listener?: YamlMap;
+  /** Bytes that may wait in the proxy, one direction. */
+  readonly maxHeldBytes?: number;
+}
+
+interface AtRest {
+  readonly fds: number;
+  readonly rss: number;
+}
+
+export class ChaosScene {
+  readonly hub: Hub;
+  /** Behind the proxy; replaced by `restartAgent`. */
+  agent: Agent;
+  readonly other: Agent;
+  readonly proxy: ChaosProxy;
+  readonly #reports: Map<string, Promise<ExchangeReport>>;
+  readonly #owner: Owner;
+  readonly #startVictim: () => Promise<Agent>;
+  readonly #atRest = new Map<Daemon, AtRest>();
+  #bystander: Bystander | undefined;
+
+  constructor(parts: {
+    hub: Hub;
+    agent: Agent;
+    other: Agent;
+    proxy: ChaosProxy;
+    reports: Map<string, Promise<ExchangeReport>>;
+    owner: Owner;
+    startVictim: () => Promise<Agent>;
+  }) {
+    this.hub = parts.hub;
+    this.agent = parts.agent;
+    this.other = parts.other;
+    this.proxy = parts.proxy;
+    this.#reports = parts.reports;
+    this.#owner = parts.owner;
+    this.#startVictim = parts.startVictim;
+  }
+
+  stop(): Promise<void> {
+    return this.#owner.stop();
+  }
+
+  /** A fresh process of the agent behind the proxy, with the same id. */
+  async restartAgent(): Promise<Agent> {
+    this.agent = await this.#owner.own(this.#startVictim());
+    return this.agent;
+  }
+
+  /** Carries bytes both ways through the agent behind the proxy; rejects unless every byte and both FINs are right. */
+  async transfer(
+    streams: number,
+    upBytes: number,
+    downBytes = upBytes,
+    ends: { readonly afterFin?: boolean; readonly afterTargetFin?: boolean } = {},
+  ): Promise<void> {
+    const options = { port: this.hub.port('exchange'), upBytes, downBytes, ...ends };
+    await Promise.all(Array.from({ length: streams }, () => exchangeOnce(options, this.#reports)));
+  }
+
+  // ---- what the session did -------------------------------------------------------------------------------
+
+  /** Events of the hub about the agent behind the proxy. */
+  hubEvents(event: string): readonly LogEvent[] {
+    return this.hub.events(event).filter(({ agent }) => agent === VICTIM);
+  }
+
+  /** Waits until the hub has told of more than `before` events of that name about the agent behind the proxy. */
+  async nextHubEvent(event: string, before: number, timeoutMs = 15_000): Promise<LogEvent> {
+    const all = await this.hub.alive(
+      `another ${event}`,
+      () => this.hubEvents(event).length > before && this.hubEvents(event),
+      { timeoutMs },
+    );
+    return all[before]!;
+  }
+
+  // ---- the bystander and the rest -------------------------------------------------------------------------
+
+  async startBystander(): Promise<void> {
+    this.#bystander = await startBystander(this.hub.port('bystander'));
+  }
+
+  /** Ends the bystander; rejects when it lost a byte or its tunnel. */
+  async finishBystander(): Promise<BystanderReport> {
+    const bystander = this.#bystander;
+    if (bystander === undefined) throw new Error('there is no bystander');
+    this.#bystander = undefined;
+    const report = await bystander.finish();
+    const hurt = this.hub
+      .events()
+      .filter(({ event, agent }) => agent === BYSTANDER && /suspended|disconnected/.test(event));
+    if (hurt.length > 0) throw new Error(`the bystander's tunnel was hurt: ${JSON.stringify(hurt)}`);
+    return report;
+  }
+
+  /** Takes the picture of the processes at rest, once everything was used a first time. */
+  async rest(): Promise<void> {
+    await this.transfer(2, MEBIBYTE);
+    await (await startBystander(this.hub.port('bystander'))).finish();
+    await this.#idle();
+    for (const daemon of [this.hub, this.agent, this.other]) {
+      // Two equal looks in a row: the last socket of the warm-up is gone.
+      let last = -1;
+      const fds = await waitFor('descriptors to stand still', () => {
+        const before = last;
+        last = fdCount(daemon.pid);
+        return before === last && last;
+      });
+      this.#atRest.set(daemon, { fds, rss: rssBytes(daemon.pid) });
+    }
+  }
+
+  /** Waits until every process that was in the picture, and still lives, looks as it did. */
+  async settled(): Promise<void> {
+    await this.#idle();
+    for (const [daemon, before] of this.#atRest) {
+      if (daemon.child.exit !== undefined) continue;
+      await waitFor(
+        `${daemon.child.name} to have ${before.fds} descriptors again`,
+        () => fdCount(daemon.pid) <= before.fds || failWith(`it has ${fdCount(daemon.pid)}`),
+      );
+      const grown = rssBytes(daemon.pid) - before.rss;
+      if (grown > MEMORY_SLACK_BYTES) {
+        throw new Error(`${daemon.child.name} has grown by ${Math.round(grown / MEBIBYTE)} MiB`);
+      }
+    }
+  }
+
+  /** No stream, nothing buffered, both tunnels up. */
+  async #idle(): Promise<void> {
+    await this.hub.waitTunnels(2, { timeoutMs: 20_000 });
+    for (const daemon of [this.hub, this.agent, this.other]) {
+      if (daemon.child.exit !== undefined) continue;
+      await daemon.alive('no stream and nothing buffered', async () => {
+        const metrics = await daemon.metrics();
+        const streams = metrics.sum('nowconnect_tcp_active_connections');
+        const bytes = metrics.sum('nowconnect_buffered_bytes');
+        return (streams === 0 && bytes === 0) || failWith(`${streams} streams, ${bytes} bytes`);
+      });
+    }
+  }
+}
+
+/** For the error of a wait that ends in vain. */
+function failWith(what: string): never {
+  throw new Error(what);
+}
+
+/** Starts everything and takes the picture at rest. */
+export async function startScene(options: SceneOptions = {}): Promise<ChaosScene> {
+  const owner = new Owner();
+  try {
+    return await build(owner, options);
+  } catch (error) {
+    await owner.stop();
+    throw error;
+  }
+}
+
+async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
+  const { listener = {} } = options;
+  const reports = new Map<string, Promise<ExchangeReport>>();
+  const [exchanging, echoing] = [
+    await owner.own(startTarget(exchange(reports))),
+    await owner.own(startTarget(echo)),
+  ];
+  const hub = await owner.own(
+    startHub({
+      listeners: { exchange: listener, echo: listener, bystander: listener },
+      config: options.hub ?? {},
+      ...(options.hubLauncher && { launcher: options.hubLauncher }),
+      ...(options.hubEnv && { env: options.hubEnv }),
+    }),
+  );
+  const proxy = await owner.own(
+    startChaosProxy({
+      targetPort: hub.tunnelPort,
+      ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
+    }),
+  );
+  const startVictim = (): Promise<Agent> =>
+    startAgent({
+      hub: `wss://localhost:${proxy.port}/tunnel`,
+      agentId: VICTIM,
+      targets: { exchange: exchanging.port, echo: echoing.port },
+      config: options.agent ?? {},
+      ...(options.agentLauncher && { launcher: options.agentLauncher }),
+    });
+  const agent = await owner.own(startVictim());
+  const other = await owner.own(
+    startAgent({
+      hub,
+      agentId: BYSTANDER,
+      targets: { bystander: echoing.port },
+      config: options.agent ?? {},
+    }),
+  );
+  const scene = new ChaosScene({ hub, agent, other, proxy, reports, owner, startVictim });
+  await scene.rest();
+  return scene;
+}
