@@ -1,11 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { startAgent, startHub, world } from '../support/hub-agent.js';
+import { startAgent, startHub } from '../support/hub-agent.js';
 import { Owner } from '../support/owner.js';
-import { startRelay, type Relay } from '../support/relay.js';
-import { attempt, connectError, connectTo, expectEcho, readToEnd } from '../support/tcp-client.js';
-import { echo, startTarget, type Target } from '../support/tcp-targets.js';
-import { waitFor } from '../support/wait-for.js';
+import type { Relay } from '../support/relay.js';
+import { attempt, connectError, connectTo, expectEcho } from '../support/tcp-client.js';
+import { echo, startTarget } from '../support/tcp-targets.js';
 
 describe('a hub that reads its configuration again on SIGHUP', function () {
   this.timeout(60_000);
@@ -70,52 +69,3 @@ describe('a hub that reads its configuration again on SIGHUP', function () {
     await expectEcho(client, 'after the good one');
   });
 });
-
-describe('a token that runs out', function () {
-  this.timeout(60_000);
-
-  const owner = new Owner();
-  let target: Target;
-  beforeEach(async () => {
-    target = await owner.own(startTarget(echo));
-  });
-  afterEach(() => owner.stop());
-
-  const hubOptions = { config: { security: { clock_skew_sec: 0 } } };
-  const TTL_SEC = 5;
-
-  it('ends the tunnel and its streams', async () => {
-    const short = { hub: hubOptions, agent: { token: { ttlSec: TTL_SEC } } };
-    const { hub } = await startRelay(owner, { web: target.port }, short);
-    const client = await connectTo(hub.port('web'));
-    await expectEcho(client, 'before');
-    const ending = readToEnd(client);
-    const gone = await hub.waitEvent('agent_disconnected', undefined, { timeoutMs: 15_000 });
-    expect(JSON.stringify(gone)).to.match(/4401|expired/);
-    expect((await ending).how).to.equal('ECONNRESET');
-  });
-
-  it('is replaced in the running tunnel when its file changes in time', async () => {
-    const { keys } = await world();
-    const short = { hub: hubOptions, agent: { token: { ttlSec: TTL_SEC } } };
-    const { hub, agent } = await startRelay(owner, { web: target.port }, short);
-    const client = await connectTo(hub.port('web'));
-    await expectEcho(client, 'before');
-    const old = expiry(readFileSync(agent.tokenFile, 'utf8'));
-    writeFileSync(agent.tokenFile, await keys.mint());
-    await hub.waitEvent('token_changed');
-    await waitFor('the old token to run out', () => Date.now() / 1000 > old + 1, { timeoutMs: 15_000 });
-    await expectEcho(client, 'after the old one ran out');
-    await expectEcho(await connectTo(hub.port('web')), 'a new stream');
-    expect(hub.events('agent_connected')).to.have.lengthOf(1);
-    expect(hub.events('agent_disconnected')).to.have.lengthOf(0);
-  });
-});
-
-/** `exp` of a token, in seconds. */
-function expiry(token: string): number {
-  const payload = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
-    exp: number;
-  };
-  return payload.exp;
-}
