@@ -84,7 +84,7 @@ export class ResumeExchange {
     const { hub, agent } = this.pair;
     if (this.#cids === undefined) {
       // Behind a cut before the first byte there is a new link first.
-      if (hub.session.suspended) return false;
+      if (this.pair.linkless) return false;
       this.#cids = { long: hub.open('long'), reset: hub.open('reset'), refused: hub.open('refused') };
       hub.write(this.#cids.reset, SHORT);
       hub.write(this.#cids.refused, SHORT);

@@ -23,6 +23,8 @@ export interface CutOptions extends Omit<SimOptions, 'survives'> {
 }
 
 const GRACE_MS = 60_000;
+/** Virtual time in which everything comes to rest between two breaks. */
+const MOST_MS = 600_000;
 
 /** Which cut is next, and how much has arrived on this link. */
 class CutPlan {
@@ -72,6 +74,11 @@ export class CutPair extends SimPair {
     return this.#plan.fired;
   }
 
+  /** True from a break to the next link. */
+  get linkless(): boolean {
+    return this.#linkless;
+  }
+
   /** Breaks the link now, as the next cut of the plan. */
   override cut(told: readonly SimSide[] = this.#plan.fire().map((name) => this[name])): void {
     this.#linkless = true;
@@ -89,7 +96,7 @@ export class CutPair extends SimPair {
    */
   run(work: () => boolean = () => false): void {
     for (let rounds = 0; rounds < 10_000; rounds++) {
-      this.runUntilIdle();
+      this.runUntilIdle(MOST_MS);
       if (work()) continue;
       if (!this.#linkless) return;
       this.advance(this.#resumeAfterMs);
