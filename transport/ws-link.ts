@@ -89,7 +89,9 @@ class WsLink implements Link {
 
   close(code: number, reason: string): void {
     if (this.#end !== undefined || this.#closeTimer !== undefined) return;
-    this.#ws.close(code, Buffer.from(reason).subarray(0, MAX_REASON_BYTES).toString('latin1'));
+    // Cut between two characters: half of one is not UTF-8.
+    const cut = new TextDecoder().decode(Buffer.from(reason).subarray(0, MAX_REASON_BYTES), { stream: true });
+    this.#ws.close(code, cut);
     this.#closeTimer = setTimeout(() => this.#ws.terminate(), CLOSE_TIMEOUT_MS);
     // The peer's answer has to be read.
     this.#ws.resume();

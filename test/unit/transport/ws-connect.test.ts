@@ -1,0 +1,361 @@
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { IncomingMessage } from 'node:http';
+import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
+import { createServer, Socket, type Server } from 'node:net';
+import { expect } from 'chai';
+import { SUBPROTOCOL } from '../../../protocol/index.js';
+import type { Link } from '../../../transport/link.js';
+import {
+  connectWsLink,
+  offersSubprotocol,
+  UpgradeError,
+  WsAcceptor,
+  type ConnectOptions,
+} from '../../../transport/ws-link.js';
+import { createPki, type Certificate, type Pki } from '../../support/pki.js';
+import { portOf } from '../../support/tcp-targets.js';
+import { waitFor } from '../../support/wait-for.js';
+import { Sockets } from './sockets.js';
+import { FrameReader, LinkLog, LinkServer, rawFrame, rawServer, switching } from './ws-peers.js';
+
+const QUICKLY_MS = 2000;
+
+function dial(port: number, options: Partial<ConnectOptions> = {}): Promise<Link> {
+  return connectWsLink({
+    url: `ws://127.0.0.1:${port}/tunnel`,
+    headers: {},
+    httpAgent: undefined,
+    tls: {},
+    signal: new AbortController().signal,
+    deadlineMs: QUICKLY_MS,
+    ...options,
+  });
+}
+
+/** How the dial failed; fails the test when it did not. */
+async function failureOf(dialling: Promise<Link>): Promise<NodeJS.ErrnoException> {
+  const link = await dialling.catch((error: unknown) => error as NodeJS.ErrnoException);
+  if (link instanceof Error) return link;
+  link.terminate();
+  throw new Error('the dial succeeded');
+}
+
+describe('connectWsLink', () => {
+  const sockets = new Sockets();
+  const servers: Server[] = [];
+  afterEach(() => {
+    sockets.close();
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  /** A server that answers each request head with that; what happens to its connections is counted. */
+  async function answering(
+    answer: (socket: Socket, head: string) => void,
+  ): Promise<{ port: number; open: Set<Socket>; heads: string[] }> {
+    const open = new Set<Socket>();
+    const heads: string[] = [];
+    const server = await rawServer(sockets, (socket, head) => {
+      heads.push(head);
+      answer(socket, head);
+    });
+    server.on('connection', (socket) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    });
+    servers.push(server);
+    return { port: portOf(server), open, heads };
+  }
+
+  it('gives a link over which messages go both ways', async () => {
+    const server = await LinkServer.start();
+    const ours = await dial(server.port);
+    const theirs = await server.link();
+    const [a, b] = [new LinkLog(), new LinkLog()];
+    ours.start(a);
+    theirs.start(b);
+    ours.send({ head: Buffer.from('up'), body: undefined });
+    theirs.send({ head: Buffer.from('down'), body: undefined });
+    await waitFor('both', () => a.messages.length === 1 && b.messages.length === 1);
+    expect([a.messages.map(String), b.messages.map(String)]).to.deep.equal([['down'], ['up']]);
+    expect(ours.remoteAddress).to.equal('127.0.0.1');
+    ours.close(1000, '');
+    await Promise.all([ours.ended, theirs.ended]);
+    await server.stop();
+  });
+
+  it('asks for the subprotocol, with the headers given, without compression', async () => {
+    const { port, heads } = await answering((socket, head) => socket.write(switching(head)));
+    const link = await dial(port, { headers: { Authorization: 'Bearer abc', 'User-Agent': 'test/1' } });
+    const [head = ''] = heads;
+    expect(head).to.match(/^GET \/tunnel HTTP\/1\.1\r\n/);
+    expect(head).to.include(`Sec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n`);
+    expect(head).to.include('Authorization: Bearer abc\r\n').and.include('User-Agent: test/1\r\n');
+    expect(head).to.not.match(/extensions|origin/i);
+    link.terminate();
+  });
+
+  it('keeps what the hub sends right behind its answer', async () => {
+    const { port } = await answering((socket, head) => {
+      socket.write(
+        Buffer.concat([Buffer.from(switching(head)), rawFrame(0x82, Buffer.from('at once'), false)]),
+      );
+    });
+    const link = await dial(port);
+    const log = new LinkLog();
+    link.start(log);
+    await waitFor('the message', () => log.messages.length === 1);
+    expect(String(log.messages[0])).to.equal('at once');
+    link.terminate();
+  });
+
+  it('ends the link with 1002 when the hub masks its frames', async () => {
+    const { port, open } = await answering((socket, head) => socket.write(switching(head)));
+    const link = await dial(port);
+    const log = new LinkLog();
+    link.start(log);
+    const [socket] = open;
+    if (socket === undefined) throw new Error('no connection');
+    const reader = new FrameReader(socket);
+    socket.write(rawFrame(0x82, Buffer.from('x'), true));
+    expect(await reader.closeCode()).to.equal(1002);
+    socket.destroy();
+    await log.end();
+    expect(log.messages).to.deep.equal([]);
+  });
+
+  describe('fails and leaves nothing open', () => {
+    for (const status of [401, 403, 404, 426, 500, 503]) {
+      it(`with the status when the answer is ${status}`, async () => {
+        const { port, open } = await answering((socket) =>
+          socket.write(`HTTP/1.1 ${status} Nope\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`),
+        );
+        const error = await failureOf(dial(port));
+        expect(error).to.be.instanceOf(UpgradeError).and.include({ status, retryAfterSec: undefined });
+        await waitFor('the connection to be gone', () => open.size === 0);
+      });
+    }
+
+    it('with the status when the answer goes elsewhere: a redirect could take the token to a stranger', async () => {
+      const elsewhere = await answering(() => undefined);
+      const { port } = await answering((socket) =>
+        socket.write(
+          `HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:${elsewhere.port}/\r\nContent-Length: 0\r\n\r\n`,
+        ),
+      );
+      expect(await failureOf(dial(port))).to.include({ status: 302 });
+      expect(elsewhere.heads).to.deep.equal([]);
+    });
+
+    for (const [header, seconds] of [
+      ['0', 0],
+      ['7', 7],
+      ['3600', 3600],
+      ['3601', undefined],
+      ['-1', undefined],
+      ['soon', undefined],
+      ['Wed, 21 Oct 2015 07:28:00 GMT', undefined],
+    ] as const) {
+      it(`and takes Retry-After: ${header} for ${seconds ?? 'nothing'}`, async () => {
+        const { port } = await answering((socket) =>
+          socket.write(`HTTP/1.1 503 Busy\r\nRetry-After: ${header}\r\nContent-Length: 0\r\n\r\n`),
+        );
+        expect(await failureOf(dial(port))).to.include({ status: 503, retryAfterSec: seconds });
+      });
+    }
+
+    it('does not wait for the body of a refusal', async () => {
+      const { port, open } = await answering((socket) =>
+        socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 1000000\r\n\r\nsome of it'),
+      );
+      expect(await failureOf(dial(port))).to.include({ status: 503 });
+      await waitFor('the connection to be gone', () => open.size === 0);
+    });
+
+    for (const [what, changes] of [
+      ['another subprotocol', { 'Sec-WebSocket-Protocol': 'mqtt' }],
+      ['no subprotocol', { 'Sec-WebSocket-Protocol': '' }],
+    ] as const) {
+      it(`when the server chooses ${what}`, async () => {
+        const { port, open } = await answering((socket, head) => socket.write(switching(head, changes)));
+        expect((await failureOf(dial(port))).message).to.match(/subprotocol/i);
+        await waitFor('the connection to be gone', () => open.size === 0);
+      });
+    }
+
+    it('when the answer belongs to another request', async () => {
+      const { port, open } = await answering((socket, head) =>
+        socket.write(switching(head, { 'Sec-WebSocket-Accept': 'AAAA' })),
+      );
+      expect((await failureOf(dial(port))).message).to.match(/Sec-WebSocket-Accept/);
+      await waitFor('the connection to be gone', () => open.size === 0);
+    });
+
+    it('when the server wants an extension that was not offered', async () => {
+      const { port } = await answering((socket, head) =>
+        socket.write(switching(head, { 'Sec-WebSocket-Extensions': 'permessage-deflate' })),
+      );
+      expect((await failureOf(dial(port))).message).to.match(/extension/i);
+    });
+
+    it('at the deadline when the server accepts and says nothing', async () => {
+      const { port, open, heads } = await answering(() => undefined);
+      const startedMs = performance.now();
+      const error = await failureOf(dial(port, { deadlineMs: 150 }));
+      expect(error.code).to.equal('ETIMEDOUT');
+      expect(performance.now() - startedMs).to.be.within(140, 1500);
+      expect(heads, 'the request was there').to.have.length(1);
+      await waitFor('the connection to be gone', () => open.size === 0);
+    });
+
+    it('at once when it is aborted', async () => {
+      const { port, open } = await answering(() => undefined);
+      const abort = new AbortController();
+      const dialling = dial(port, { signal: abort.signal });
+      await waitFor('the connection', () => open.size === 1);
+      abort.abort();
+      expect((await failureOf(dialling)).code).to.equal('ABORT_ERR');
+      await waitFor('the connection to be gone', () => open.size === 0);
+    });
+
+    it('when it was aborted before it began', async () => {
+      const { port, heads } = await answering(() => undefined);
+      const error = await failureOf(dial(port, { signal: AbortSignal.abort() }));
+      expect(error.code).to.equal('ABORT_ERR');
+      expect(heads).to.deep.equal([]);
+    });
+
+    it('when nothing listens', async () => {
+      const server = createServer().listen({ host: '127.0.0.1', port: 0 });
+      await once(server, 'listening');
+      const port = portOf(server);
+      server.close();
+      await once(server, 'close');
+      expect((await failureOf(dial(port))).code).to.equal('ECONNREFUSED');
+    });
+
+    it('when the server cuts the connection instead of an answer', async () => {
+      const { port } = await answering((socket) => socket.destroy());
+      expect((await failureOf(dial(port))).code).to.equal('ECONNRESET');
+    });
+
+    it('when what answers does not speak HTTP', async () => {
+      const { port } = await answering((socket) => socket.write('220 mail.example.com ESMTP\r\n'));
+      expect((await failureOf(dial(port))).code).to.match(/^HPE_/);
+    });
+  });
+
+  it('has no say any more once the link is there', async () => {
+    const { port } = await answering((socket, head) => socket.write(switching(head)));
+    const abort = new AbortController();
+    const link = await dial(port, { signal: abort.signal, deadlineMs: 100 });
+    const log = new LinkLog();
+    link.start(log);
+    abort.abort();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(log.ends).to.deep.equal([]);
+    link.terminate();
+    await link.ended;
+  });
+
+  describe('over TLS', () => {
+    let pki: Pki;
+    let other: Pki;
+    let certificate: Certificate;
+    let client: Certificate;
+    before(async () => {
+      [pki, other] = await Promise.all([createPki(), createPki()]);
+      [certificate, client] = [await pki.server('hub'), await pki.client('agent')];
+    });
+
+    const text = (file: string): string => readFileSync(file, 'utf8');
+
+    async function tlsHub(options: ServerOptions = {}, host = '127.0.0.1'): Promise<number> {
+      const acceptor = new WsAcceptor();
+      const server = createHttpsServer({
+        cert: text(certificate.certFile),
+        key: text(certificate.keyFile),
+        ...options,
+      });
+      server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+        acceptor.accept(request, socket, head, (link) => link.start(new LinkLog()));
+      });
+      server.on('connection', (socket: Socket) => sockets.own(socket));
+      server.listen({ host, port: 0 });
+      await once(server, 'listening');
+      servers.push(server);
+      return portOf(server);
+    }
+
+    const dialTls = (port: number, tls: ConnectOptions['tls'], host = '127.0.0.1'): Promise<Link> =>
+      dial(port, { url: `wss://${host}:${port}/tunnel`, tls });
+
+    it('connects when the authority is trusted', async () => {
+      const link = await dialTls(await tlsHub(), { ca: [text(pki.caFile)] });
+      link.terminate();
+      await link.ended;
+    });
+
+    it('fails when it is not, and when nobody said whom to trust', async () => {
+      const port = await tlsHub();
+      for (const tls of [{ ca: [text(other.caFile)] }, {}]) {
+        expect((await failureOf(dialTls(port, tls))).code).to.match(/UNABLE_TO_|SELF_SIGNED/);
+      }
+    });
+
+    it('fails when the certificate is for another name', async () => {
+      const port = await tlsHub({}, '127.0.0.2');
+      const error = await failureOf(dialTls(port, { ca: [text(pki.caFile)] }, '127.0.0.2'));
+      expect(error.code).to.equal('ERR_TLS_CERT_ALTNAME_INVALID');
+    });
+
+    it('fails below the least version of TLS', async () => {
+      const port = await tlsHub({ maxVersion: 'TLSv1.2' });
+      const error = await failureOf(dialTls(port, { ca: [text(pki.caFile)], minVersion: 'TLSv1.3' }));
+      expect(error.code).to.be.oneOf(['EPROTO', 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION']);
+      expect(error.message).to.match(/protocol version/);
+    });
+
+    it('shows its own certificate where the hub asks for one', async () => {
+      const port = await tlsHub({ requestCert: true, rejectUnauthorized: true, ca: text(pki.caFile) });
+      const ca = [text(pki.caFile)];
+      await failureOf(dialTls(port, { ca }));
+      const link = await dialTls(port, { ca, cert: text(client.certFile), key: text(client.keyFile) });
+      link.terminate();
+      await link.ended;
+    });
+  });
+});
+
+describe('offersSubprotocol', () => {
+  const request = (header?: string): IncomingMessage => {
+    const message = new IncomingMessage(new Socket());
+    if (header !== undefined) message.headers['sec-websocket-protocol'] = header;
+    return message;
+  };
+
+  it('finds it among others', () => {
+    expect(offersSubprotocol(request(`mqtt, ${SUBPROTOCOL} ,x`))).to.equal(true);
+  });
+
+  it('does not take another for it', () => {
+    for (const header of [undefined, '', 'mqtt', `${SUBPROTOCOL}1`, `x${SUBPROTOCOL}`, 'nowconnect.v1']) {
+      expect(offersSubprotocol(request(header)), header).to.equal(false);
+    }
+  });
+});
+
+describe('WsAcceptor', () => {
+  it('answers a request that is no WebSocket handshake with 400 and makes no link', async () => {
+    const server = await LinkServer.start();
+    const sockets = new Sockets();
+    const socket = await sockets.dial(server.port);
+    socket.write('GET /tunnel HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    socket.resume();
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).to.match(/^HTTP\/1\.1 400 /);
+    expect(server.links).to.deep.equal([]);
+    sockets.close();
+    await server.stop();
+  });
+});
