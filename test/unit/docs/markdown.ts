@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Fence {
+interface Fence {
   /** What stands behind the opening fence: `yaml hub`, `sh`. */
   readonly info: string;
   readonly text: string;
