@@ -40,11 +40,14 @@ fi
 
 # The distribution's own services must not start: the tests run their own, in folders of their own.
 policy=/usr/sbin/policy-rc.d
-if [[ ! -e $policy ]]; then
-  trap 'rm -f "$policy"' EXIT
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
-  chmod +x "$policy"
-fi
+restore_policy() {
+  rm -f "$policy"
+  if [[ -e $policy.nowconnect ]]; then mv "$policy.nowconnect" "$policy"; fi
+}
+if [[ -e $policy && ! -e $policy.nowconnect ]]; then mv "$policy" "$policy.nowconnect"; fi
+trap restore_policy EXIT
+printf '#!/bin/sh\nexit 101\n' >"$policy"
+chmod +x "$policy"
 export DEBIAN_FRONTEND=noninteractive
 echo "nowconnect: installing Debian packages: $(echo $missing)"
 apt-get update -q
