@@ -78,7 +78,7 @@ async function measure(options: Options): Promise<RunResult> {
     rounds: plan.rounds,
     environment,
     peers: peers.map(({ name, label }) => ({ name, label })),
-    notes,
+    notes: [...notes, ...run.notes],
     samples: run.samples,
     failures: run.failures,
   };

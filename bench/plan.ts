@@ -1,6 +1,8 @@
 /** How long each part of a round takes, in milliseconds, and how often rounds repeat what is slow to set up. */
 export interface Plan {
   readonly rounds: number;
+  /** No measurement starts later than this; Infinity when the number of rounds was asked for. */
+  readonly budgetMs: number;
   /** Before each throughput window: slow start, window growth, JIT. */
   readonly warmMs: number;
   readonly bulkMs: number;
@@ -19,10 +21,9 @@ export interface Plan {
   readonly freshEvery: number;
 }
 
-const DEFAULT_ROUNDS = 5;
-
 const DEFAULT: Plan = {
-  rounds: DEFAULT_ROUNDS,
+  rounds: 5,
+  budgetMs: 560_000,
   warmMs: 250,
   bulkMs: 700,
   manyMs: 1500,
@@ -38,6 +39,7 @@ const DEFAULT: Plan = {
 
 const QUICK: Plan = {
   rounds: 1,
+  budgetMs: 75_000,
   warmMs: 150,
   bulkMs: 300,
   manyMs: 500,
@@ -62,7 +64,7 @@ export function planFor({ rounds, quick, large }: PlanOptions): Plan {
   const plan = quick ? QUICK : DEFAULT;
   return {
     ...plan,
-    rounds: rounds ?? plan.rounds,
+    ...(rounds !== undefined && { rounds, budgetMs: Infinity }),
     ...(large && { idleStreams: [...plan.idleStreams, 9000], growth: true }),
   };
 }

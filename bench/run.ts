@@ -39,6 +39,8 @@ function startPair(name: string): LoadPair {
 export class Run {
   readonly samples: Sample[] = [];
   readonly failures: Failure[] = [];
+  /** What was left out for want of time. */
+  readonly notes: string[] = [];
   readonly #settings: RunSettings;
   readonly #loads: Loads = { bulk: startPair('bulk'), probe: startPair('probe') };
   readonly #delay = new Worker<DelayCommands>('delay proxy', new URL('./delay-proxy.js', import.meta.url));
@@ -55,10 +57,18 @@ export class Run {
     const { bulk, probe } = this.#loads;
     this.#targets = { bulk: await bulk.target.call('listen'), probe: await probe.target.call('listen') };
     const next = random(seed);
+    const endBy = performance.now() + plan.budgetMs;
     for (let round = 0; round < plan.rounds; round++) {
       for (const measure of MEASURES) {
         if (!this.#settings.measures.has(measure.name)) continue;
         if (measure.fresh && round % plan.freshEvery !== 0) continue;
+        // All peers of a measurement or none: ratios are taken within a round.
+        if (performance.now() > endBy) {
+          this.notes.push(
+            `round ${round + 1}, ${measure.name}: ${plan.budgetMs / 1000} s are over; --rounds N has no limit`,
+          );
+          continue;
+        }
         for (const peer of shuffled(this.#settings.peers.filter(measure.applies), next)) {
           this.#settings.onProgress(`round ${round + 1} of ${plan.rounds}: ${measure.name}, ${peer.label}`);
           await this.#cell(round, measure, peer);

@@ -1,4 +1,5 @@
 /** The result as text: values with their spread, then the ratios to `ssh -R` and to a direct connection. */
+import type { Metric } from './catalog.js';
 import type { PeerName } from './peers/peer.js';
 import { measured, ratio, summary, type RunResult, type Summary } from './results.js';
 
@@ -17,48 +18,64 @@ function align(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function withSpread(found: Summary | undefined, digits: number): string {
+function withSpread(found: Summary | undefined, write: (value: number) => string): string {
   if (found === undefined) return '–';
-  const [middle, min, max] = [found.median, found.min, found.max].map((value) => value.toFixed(digits));
-  return found.count === 1 ? (middle ?? '') : `${middle ?? ''} (${min ?? ''}–${max ?? ''})`;
+  const middle = write(found.median);
+  return found.count === 1 ? middle : `${middle} (${write(found.min)}–${write(found.max)})`;
 }
 
-function section(
-  title: string,
-  result: RunResult,
-  cells: (peer: PeerName, id: string, digits: number) => string,
-  ids: ReadonlySet<string>,
-): string[] {
-  const head = [title, ...result.peers.map(({ label }) => label)];
-  const rows = measured(result)
-    .filter(({ id }) => ids.has(id))
-    .map(({ id, label, unit, digits }) => [
-      unit === '' ? label : `${label}, ${unit}`,
-      ...result.peers.map(({ name }) => cells(name, id, digits)),
-    ]);
-  return rows.length === 0 ? [] : [...align([head, ...rows]), ''];
+/** Ratios far below one keep two digits that say something. */
+function writeRatio(value: number): string {
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(2);
+}
+
+interface Section {
+  readonly title: string;
+  readonly metrics: readonly Metric[];
+  readonly peers: RunResult['peers'];
+  readonly cell: (peer: PeerName, metric: Metric) => string;
+}
+
+function section({ title, metrics, peers, cell }: Section): string[] {
+  if (metrics.length === 0) return [];
+  const head = [title, ...peers.map(({ label }) => label)];
+  const rows = metrics.map((metric) => [
+    metric.unit === '' ? metric.label : `${metric.label}, ${metric.unit}`,
+    ...peers.map(({ name }) => cell(name, metric)),
+  ]);
+  return [...align([head, ...rows]), ''];
+}
+
+function values(result: RunResult): string[] {
+  return section({
+    title: 'value',
+    metrics: measured(result),
+    peers: result.peers,
+    cell: (peer, { id, digits }) => withSpread(summary(result, peer, id), (value) => value.toFixed(digits)),
+  });
 }
 
 function ratios(result: RunResult, to: PeerName): string[] {
   const base = result.peers.find(({ name }) => name === to);
-  if (base === undefined) return [];
-  const comparable = measured(result).filter(
-    ({ id, noRatio }) => !noRatio && summary(result, to, id) !== undefined,
-  );
-  const cells = (peer: PeerName, id: string): string => withSpread(ratio(result, peer, to, id), 2);
-  return section(`ratio to ${base.label}`, result, cells, new Set(comparable.map(({ id }) => id)));
+  const peers = result.peers.filter(({ name }) => name !== to);
+  if (base === undefined || peers.length === 0) return [];
+  return section({
+    title: `ratio to ${base.label}`,
+    metrics: measured(result).filter(({ id, noRatio }) => !noRatio && summary(result, to, id) !== undefined),
+    peers,
+    cell: (peer, { id }) => withSpread(ratio(result, peer, to, id), writeRatio),
+  });
 }
 
 /** Everything that a run prints at its end. */
 export function report(result: RunResult): string {
   const { environment: on } = result;
-  const ids = new Set(measured(result).map(({ id }) => id));
   const lines = [
     `NowConnect ${on.product}${on.commit === undefined ? '' : ` (${on.commit})`}, Node ${on.node} with OpenSSL ${on.nodeOpenssl}, ${on.ssh}, ${on.nginx}`,
     `${on.cores} cores, ${on.cpu}, ${on.memoryGib} GiB, Linux ${on.kernel}, load average ${on.loadAverage} at the start; daemons log at ${on.daemonLogLevel}`,
     `${result.rounds} rounds in ${result.seconds.toFixed(0)} s, seed ${result.seed}; median (min–max); MB = 10^6 bytes`,
     '',
-    ...section('value', result, (peer, id, digits) => withSpread(summary(result, peer, id), digits), ids),
+    ...values(result),
     ...ratios(result, 'ssh'),
     ...ratios(result, 'direct'),
     ...result.notes.map((note) => `left out: ${note}`),

@@ -6,7 +6,7 @@ const ONE_BYTE = Buffer.from([0x31]);
 /** Header and first byte in one write, as a client that speaks first does. */
 const FIRST = Buffer.concat([encodeHeader(Mode.Echo, 0), ONE_BYTE]);
 
-export interface RoundTrips {
+interface RoundTrips {
   readonly count: number;
   /** Microseconds. */
   readonly p50: number;

@@ -31,14 +31,17 @@ describe('command line of the bench', () => {
     }
   });
 
-  it('runs the rounds asked for, and 9,000 idle streams only with --large', () => {
-    expect(planFor({ rounds: 3, quick: false, large: false })).to.deep.include({
-      rounds: 3,
-      idleStreams: [1000, 5000],
-    });
-    expect(planFor({ rounds: undefined, quick: true, large: false }).rounds).to.equal(1);
-    expect(planFor({ rounds: undefined, quick: false, large: true }).idleStreams).to.deep.equal([
-      1000, 5000, 9000,
-    ]);
+  it('runs the rounds asked for however long that takes, else within a budget of time', () => {
+    const small = { quick: false, large: false };
+    expect(planFor({ rounds: 3, ...small })).to.deep.include({ rounds: 3, budgetMs: Infinity });
+    expect(planFor({ rounds: undefined, ...small }).budgetMs).to.be.at.most(600_000);
+    expect(planFor({ rounds: undefined, quick: true, large: false }).budgetMs).to.be.at.most(90_000);
+  });
+
+  it('opens 9,000 idle streams only with --large', () => {
+    const counts = (large: boolean): readonly number[] =>
+      planFor({ rounds: 1, quick: false, large }).idleStreams;
+    expect(counts(false)).to.deep.equal([1000, 5000]);
+    expect(counts(true)).to.deep.equal([1000, 5000, 9000]);
   });
 });
