@@ -65,13 +65,7 @@ export class Tunnel implements AgentCandidate {
   }
   get acceptsNew(): boolean {
     const { session } = this.pump;
-    return (
-      !session.ended &&
-      !session.suspended &&
-      !session.draining &&
-      !this.expired &&
-      this.activeStreams < this.#maxStreams
-    );
+    return session.up && !session.draining && !this.expired && this.activeStreams < this.#maxStreams;
   }
   /** The token is over: nothing new. */
   get expired(): boolean {

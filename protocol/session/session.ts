@@ -73,6 +73,10 @@ export class Session {
   get ended(): boolean {
     return this.#ended;
   }
+  /** It has a link, and after a resume both tables are exchanged: streams can be opened. */
+  get up(): boolean {
+    return this.#state === 'up' && !this.#ended;
+  }
   /** Without a link for now; the streams wait. */
   get suspended(): boolean {
     return this.#state === 'suspended' && !this.#ended;
