@@ -43,6 +43,7 @@ const STEPS = [
   { name: 'coverage-protocol', command: ['npm', 'run', '--silent', 'coverage:protocol'], minutes: 2 },
   { name: 'coverage-rest', command: ['npm', 'run', '--silent', 'coverage:rest'], minutes: 2 },
   { name: 'system', command: suite('system'), minutes: 10, tests: true, prove: true },
+  { name: 'chaos', command: suite('chaos'), minutes: 10, tests: true, prove: true },
   {
     name: 'node24',
     command: mocha(...NODE24_SUITES.map((name) => `dist/test/system/${name}.test.js`)),

@@ -5,5 +5,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash scripts/require-node.sh
 npm ci --no-progress
-npm run --silent build
+npm run --silent build:product
 exec node dist/cli/main.js demo "$@"

@@ -11,7 +11,7 @@ programs="
   squid:squid                htpasswd:apache2-utils  nginx:nginx-light
   promtool:prometheus        faketime:faketime       spin:spin             cc:gcc   cc:libc6-dev
   openssl:openssl            curl:curl               ps:procps             ss:iproute2
-  setpriv:util-linux
+  setpriv:util-linux         python3:python3
 "
 
 # Debian keeps daemons where only root looks, and PostgreSQL's programs in a folder of their own.
