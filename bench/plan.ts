@@ -39,7 +39,7 @@ const DEFAULT: Plan = {
 
 const QUICK: Plan = {
   rounds: 1,
-  budgetMs: 75_000,
+  budgetMs: 60_000,
   warmMs: 150,
   bulkMs: 300,
   manyMs: 500,
