@@ -32,6 +32,11 @@ export interface SceneOptions {
   readonly hubLauncher?: readonly string[];
   readonly agentLauncher?: readonly string[];
   readonly hubEnv?: NodeJS.ProcessEnv;
+  readonly agentEnv?: NodeJS.ProcessEnv;
+  /** Seconds until the token of the agent behind the proxy runs out. */
+  readonly tokenTtlSec?: number;
+  /** See HubOptions. */
+  readonly jwksUrl?: string;
   /** Keys of the listeners. */
   readonly listener?: YamlMap;
   /** Bytes that may wait in the proxy, one direction. */
@@ -207,6 +212,7 @@ async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
       config: options.hub ?? {},
       ...(options.hubLauncher && { launcher: options.hubLauncher }),
       ...(options.hubEnv && { env: options.hubEnv }),
+      ...(options.jwksUrl !== undefined && { jwksUrl: options.jwksUrl }),
     }),
   );
   const proxy = await owner.own(
@@ -222,6 +228,8 @@ async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
       targets: { exchange: exchanging.port, echo: echoing.port },
       config: options.agent ?? {},
       ...(options.agentLauncher && { launcher: options.agentLauncher }),
+      ...(options.agentEnv && { env: options.agentEnv }),
+      ...(options.tokenTtlSec !== undefined && { token: { ttlSec: options.tokenTtlSec } }),
     });
   const agent = await owner.own(startVictim());
   const other = await owner.own(

@@ -57,6 +57,8 @@ export interface HubOptions {
   readonly launcher?: readonly string[];
   /** The port of the tunnel endpoint, when an agent must know it before the hub is there. */
   readonly tunnelPort?: number;
+  /** Keys from this URL instead of the file of `world`. */
+  readonly jwksUrl?: string;
   /** Does not wait until it serves. */
   readonly noWait?: boolean;
 }
@@ -148,7 +150,11 @@ export async function startHub(options: HubOptions): Promise<Hub> {
       port: tunnelPort,
       tls: { cert_file: hubCertificate.certFile, key_file: hubCertificate.keyFile },
     },
-    security: { jwks_file: keys.jwksFile, issuer: TEST_ISSUER, audience: TEST_AUDIENCE },
+    security: {
+      ...(options.jwksUrl === undefined ? { jwks_file: keys.jwksFile } : { jwks_url: options.jwksUrl }),
+      issuer: TEST_ISSUER,
+      audience: TEST_AUDIENCE,
+    },
     observability: { host: '127.0.0.1', metrics_port: metricsPort, log_level: 'info', log_format: 'json' },
   };
   writeFileSync(configFile, hubYaml(base, options.listeners, ports, options.config ?? {}));
