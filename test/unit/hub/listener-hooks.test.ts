@@ -18,7 +18,7 @@ describe('listenerHooks', () => {
     const make = listenerHooks({
       log: book.log,
       metrics,
-      relays: { size: 3 } as Relays,
+      relays: { size: 3 } as unknown as Relays,
       processBudget: { heldBytes: 10, limitBytes: 100 },
       maxConnTotal: () => 4,
       draining: () => false,
