@@ -16,6 +16,8 @@ export interface ReceiverOptions {
 
 /** Weight of a new sample, as in TCP's smoothed round trip (RFC 6298 §2). */
 const SAMPLE_WEIGHT = 1 / 8;
+/** Round trips of which the shortest counts as the path's own. */
+const SAMPLES = 32;
 /** Frames without effect: a burst as large as thousands of streams reset in full flight, and a steady rate above any honest one. */
 const IDLE_FRAME_BURST = 200_000;
 const IDLE_FRAMES_PER_SECOND = 20_000;
@@ -37,6 +39,8 @@ export class FrameReceiver {
   #pingSentAt: number | undefined;
   #lastPingAt = 0;
   #measured = false;
+  /** The last round trips, in milliseconds. */
+  #samples: number[] = [];
   #peerDraining = false;
 
   constructor(
@@ -200,6 +204,8 @@ export class FrameReceiver {
       ? roundTripMs + (sample - roundTripMs) * SAMPLE_WEIGHT
       : sample;
     this.#measured = true;
+    this.#samples = [...this.#samples.slice(1 - SAMPLES), sample];
+    this.#streams.pathRoundTripMs = Math.min(...this.#samples);
     tombstones.confirm(pings);
     this.#emit({ type: 'roundTrip', ms: sample });
   }

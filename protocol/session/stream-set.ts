@@ -49,6 +49,8 @@ export class StreamSet {
   /** Time of the call under way, in milliseconds. */
   now: number;
   roundTripMs = FIRST_ROUND_TRIP_MS;
+  /** The shortest of the last round trips: the path without what we queue on it ourselves. */
+  pathRoundTripMs = FIRST_ROUND_TRIP_MS;
   /** PINGs sent so far, for the tombstones. */
   pings = 0;
   readonly #options: StreamSetOptions;
@@ -206,7 +208,7 @@ export class StreamSet {
   grant(stream: Stream): Grant {
     const { pressed } = this.memory;
     const growTo = pressed ? 0 : this.#options.maxWindowBytes;
-    const grant = stream.receive.grant(this.now, this.roundTripMs, growTo, pressed);
+    const grant = stream.receive.grant(this.now, this.pathRoundTripMs, growTo, pressed);
     this.settle(stream);
     return grant;
   }
