@@ -157,8 +157,9 @@ export class Hub {
     const pdp = plan.pdp ? this.#newPdp(next) : undefined;
     try {
       for (const { connector } of next.listeners) metrics.addConnector(connector);
-      this.#endpoint.reloadTls();
+      const useFreshTls = this.#endpoint.prepareTls();
       await this.#listeners.apply(plan.listeners);
+      useFreshTls();
     } catch (error) {
       verifier?.close();
       pdp?.close();

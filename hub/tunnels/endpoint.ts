@@ -7,6 +7,7 @@ import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage, t
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import type { HubTlsConfig, HubTunnelConfig } from '../../config/types.js';
 import type { Link } from '../../transport/link.js';
 import { offersSubprotocol, WsAcceptor } from '../../transport/ws-link.js';
@@ -115,12 +116,17 @@ export class TunnelEndpoint {
     });
   }
 
-  /** Reads the certificate files again, for connections from now on. Throws, and changes nothing, when they are unusable. */
-  reloadTls(): void {
+  /**
+   * Reads the certificate files again; what it returns puts them in force, for connections from then on.
+   * @throws Error when they are unusable; nothing has changed then
+   */
+  prepareTls(): () => void {
     const { tls } = this.#config;
-    if (tls === undefined) return;
+    if (tls === undefined) return () => undefined;
     try {
-      (this.#server as HttpsServer).setSecureContext({ ...readTls(tls), minVersion: tls.minVersion });
+      const options = { ...readTls(tls), minVersion: tls.minVersion };
+      createSecureContext(options);
+      return () => (this.#server as HttpsServer).setSecureContext(options);
     } catch (error) {
       throw tlsError(error);
     }

@@ -265,7 +265,7 @@ describe('TunnelEndpoint', () => {
     });
 
     it('reads no certificate again where there is none', () => {
-      make(tunnel()).reloadTls();
+      make(tunnel()).prepareTls()();
     });
   });
 });
