@@ -3,7 +3,7 @@ import { constants, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 import { TEST_AUDIENCE, TEST_ISSUER } from './jwt-keys.js';
 
-export const TEST_AGENT_ID = 'site-a';
+const TEST_AGENT_ID = 'site-a';
 
 export interface AuthKey {
   readonly kid: string;

@@ -50,7 +50,7 @@ export function unhex(value: Long): Uint8Array {
 }
 
 /** HELLO_ACK → FrameType.HelloAck. */
-export function typeByName(name: string): FrameType {
+function typeByName(name: string): FrameType {
   const camel = name.toLowerCase().replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const type = (FrameType as Record<string, FrameType>)[camel];
   if (type === undefined) throw new Error(`no frame type is called ${name}`);
