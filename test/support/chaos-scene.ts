@@ -4,6 +4,7 @@
  */
 import type { Bystander } from './chaos-bystander.js';
 import { startBystander, type BystanderReport } from './chaos-bystander.js';
+import { sendThenReset } from './chaos-load.js';
 import { startChaosProxy, type ChaosProxy } from './chaos-proxy.js';
 import type { Daemon, LogEvent } from './daemon.js';
 import { fdCount, rssBytes } from './fds.js';
@@ -23,6 +24,9 @@ export const QUICK_PINGS = { ping_interval_sec: 1, ping_timeout_sec: 3 } as cons
 
 /** What a Node process may have grown by after a test: garbage that is not collected yet, buffers of the allocator. */
 const MEMORY_SLACK_BYTES = 160 * MEBIBYTE;
+
+/** What the target of `resets` sends before it resets. */
+const RESET_AFTER_BYTES = 300_000;
 
 export interface SceneOptions {
   /** Merged into the hub's file. */
@@ -54,7 +58,7 @@ export class ChaosScene {
   agent: Agent;
   readonly other: Agent;
   readonly proxy: ChaosProxy;
-  readonly #reports: Map<string, Promise<ExchangeReport>>;
+  readonly reports: Map<string, Promise<ExchangeReport>>;
   readonly #owner: Owner;
   readonly #startVictim: () => Promise<Agent>;
   readonly #atRest = new Map<Daemon, AtRest>();
@@ -73,7 +77,7 @@ export class ChaosScene {
     this.agent = parts.agent;
     this.other = parts.other;
     this.proxy = parts.proxy;
-    this.#reports = parts.reports;
+    this.reports = parts.reports;
     this.#owner = parts.owner;
     this.#startVictim = parts.startVictim;
   }
@@ -96,7 +100,7 @@ export class ChaosScene {
     ends: { readonly afterFin?: boolean; readonly afterTargetFin?: boolean } = {},
   ): Promise<void> {
     const options = { port: this.hub.port('exchange'), upBytes, downBytes, ...ends };
-    await Promise.all(Array.from({ length: streams }, () => exchangeOnce(options, this.#reports)));
+    await Promise.all(Array.from({ length: streams }, () => exchangeOnce(options, this.reports)));
   }
 
   // ---- what the session did -------------------------------------------------------------------------------
@@ -202,13 +206,14 @@ export async function startScene(options: SceneOptions = {}): Promise<ChaosScene
 async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
   const { listener = {} } = options;
   const reports = new Map<string, Promise<ExchangeReport>>();
-  const [exchanging, echoing] = [
+  const [exchanging, echoing, resetting] = [
     await owner.own(startTarget(exchange(reports))),
     await owner.own(startTarget(echo)),
+    await owner.own(startTarget(sendThenReset(RESET_AFTER_BYTES))),
   ];
   const hub = await owner.own(
     startHub({
-      listeners: { exchange: listener, echo: listener, bystander: listener },
+      listeners: { exchange: listener, echo: listener, resets: listener, bystander: listener },
       config: options.hub ?? {},
       ...(options.hubLauncher && { launcher: options.hubLauncher }),
       ...(options.hubEnv && { env: options.hubEnv }),
@@ -225,7 +230,7 @@ async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
     startAgent({
       hub: `wss://localhost:${proxy.port}/tunnel`,
       agentId: VICTIM,
-      targets: { exchange: exchanging.port, echo: echoing.port },
+      targets: { exchange: exchanging.port, echo: echoing.port, resets: resetting.port },
       config: options.agent ?? {},
       ...(options.agentLauncher && { launcher: options.agentLauncher }),
       ...(options.agentEnv && { env: options.agentEnv }),
