@@ -71,7 +71,7 @@ export const pingIntervalSec = {
   default: 10,
   'x-unit': 'seconds',
   'x-older': true,
-  description: 'A PING is sent when nothing was received for this long.',
+  description: 'A PING is sent this often.',
 } as const satisfies SchemaNode;
 
 export const pingTimeoutSec = {

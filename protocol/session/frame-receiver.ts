@@ -17,7 +17,7 @@ export interface ReceiverOptions {
 /** Weight of a new sample, as in TCP's smoothed round trip (RFC 6298 §2). */
 const SAMPLE_WEIGHT = 1 / 8;
 /** Round trips of which the shortest counts as the path's own. */
-const SAMPLES = 32;
+const SAMPLES = 6;
 /** Frames without effect: a burst as large as thousands of streams reset in full flight, and a steady rate above any honest one. */
 const IDLE_FRAME_BURST = 200_000;
 const IDLE_FRAMES_PER_SECOND = 20_000;
@@ -81,6 +81,8 @@ export class FrameReceiver {
   /** The PONG went down with the link. */
   forgetPing(): void {
     this.#pingSentAt = undefined;
+    // Another link is another path.
+    this.#samples = [];
   }
 
   /** Acts on one frame. Throws SessionError. */

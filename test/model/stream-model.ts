@@ -4,7 +4,7 @@ import type { Cid, RstReason, SessionEvent } from '../../protocol/index.js';
 import type { SimPair, SimSide } from '../support/sim-pair.js';
 
 /** The byte at each offset of a direction follows from its seed: a wrong, missing or doubled byte shows at once. */
-export function pattern(seed: number, offset: number, length: number): Uint8Array {
+function pattern(seed: number, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at++) {
     const mixed = Math.imul(seed ^ (offset + at), 0x9e37_79b1);

@@ -17,7 +17,7 @@ import { waitFor } from './wait-for.js';
 
 /** Agent ids: the one whose path is broken, and the one that must not notice. */
 export const VICTIM = 'site-a';
-export const BYSTANDER = 'site-b';
+const BYSTANDER = 'site-b';
 
 /** Quick to notice a dead link, so that tests are short. */
 export const QUICK_PINGS = { ping_interval_sec: 1, ping_timeout_sec: 3 } as const;

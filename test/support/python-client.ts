@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 
-export interface ClientEnd {
+interface ClientEnd {
   /** `FIN`, or the name of the error. */
   readonly how: string;
   readonly bytes: number;
