@@ -31,6 +31,7 @@ const STEPS = [
   { name: 'tooling', command: suite('tooling'), minutes: 3, tests: true },
   { name: 'unit', command: suite('unit'), minutes: 5, tests: true, coverage: true },
   { name: 'model', command: suite('model'), minutes: 10, tests: true, coverage: true, prove: true },
+  { name: 'fuzz', command: suite('fuzz'), minutes: 5, tests: true, prove: true },
   {
     name: 'integration',
     command: suite('integration'),

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import { startChaosProxy, type ChaosProxy } from '../support/chaos-proxy.js';
+import { MEBIBYTE } from '../support/files.js';
+import { startAgent, startHub, type Hub } from '../support/hub-agent.js';
+import { Owner } from '../support/owner.js';
+import { connectTo } from '../support/tcp-client.js';
+import { startTarget, type Target } from '../support/tcp-targets.js';
+import { within } from '../support/wait-for.js';
+
+const PROVE = process.env['NC_PROVE'] !== undefined;
+
+/** One way; twice that is the round trip. */
+const LATENCY_MS = 50;
+/** Ample: a second of the fastest path below. */
+const HELD_BYTES = 128 * MEBIBYTE;
+const WARM_UP_MS = 6000;
+const MEASURE_MS = 10_000;
+const SHARE = 0.7;
+/** Rates of the path, in Mbit/s. */
+const RATES = [100, 200, 400];
+
+/** One stream over a path that is far away, against a plain TCP connection over the same path. */
+
+// One of the long proofs: `npm run prove`.
+if (PROVE)
+  describe('a stream over a path of 100 ms', function () {
+    this.timeout((WARM_UP_MS + MEASURE_MS) * 2 * RATES.length + 60_000);
+
+    const owner = new Owner();
+    let source: Target;
+    let hub: Hub;
+    let tunnelLeg: ChaosProxy;
+    let direct: ChaosProxy;
+    before(async () => {
+      const chunk = Buffer.alloc(256 * 1024, 7);
+      source = await owner.own(
+        startTarget((socket) => {
+          socket.resume();
+          const send = (): void => {
+            while (!socket.destroyed && socket.write(chunk));
+          };
+          socket.on('drain', send);
+          send();
+        }),
+      );
+      hub = await owner.own(startHub({ listeners: { data: {} } }));
+      tunnelLeg = await owner.own(startChaosProxy({ targetPort: hub.tunnelPort, maxHeldBytes: HELD_BYTES }));
+      direct = await owner.own(startChaosProxy({ targetPort: source.port, maxHeldBytes: HELD_BYTES }));
+      // Before the agent connects: a session measures its round trip from the start.
+      tunnelLeg.setPath({ latencyMs: LATENCY_MS });
+      const url = `wss://localhost:${tunnelLeg.port}/tunnel`;
+      await owner.own(startAgent({ hub: url, targets: { data: source.port } }));
+    });
+    after(() => owner.stop());
+
+    /** Bytes a second that a client of this port gets, once windows have grown. */
+    async function rateAt(port: number): Promise<number> {
+      const client = await connectTo(port);
+      let bytes = 0;
+      client.on('data', (part: Buffer) => (bytes += part.length));
+      const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+      try {
+        await within(WARM_UP_MS + 5000, 'the windows to grow', pause(WARM_UP_MS));
+        const [before, started] = [bytes, performance.now()];
+        await pause(MEASURE_MS);
+        return ((bytes - before) * 1000) / (performance.now() - started);
+      } finally {
+        client.destroy();
+      }
+    }
+
+    for (const megabits of RATES) {
+      it(`${megabits} Mbit/s: reaches ${SHARE * 100} % of what plain TCP reaches`, async () => {
+        const path = { latencyMs: LATENCY_MS, bytesPerSecond: (megabits * 1_000_000) / 8 };
+        direct.setPath(path);
+        tunnelLeg.setPath(path);
+        const plain = await rateAt(direct.port);
+        const tunnelled = await rateAt(hub.port('data'));
+        process.stdout.write(
+          `      ${megabits} Mbit/s path: plain ${megabit(plain)}, through the tunnel ${megabit(tunnelled)} ` +
+            `(${Math.round((tunnelled / plain) * 100)} %)\n`,
+        );
+        for (const { counts } of [direct, tunnelLeg]) {
+          expect(counts.toHub.delayed + counts.toAgent.delayed).to.be.above(0);
+        }
+        // The control: the path was as fast as it says, so that plain TCP is a fair measure.
+        expect(plain * 8).to.be.above(megabits * 1_000_000 * 0.6);
+        expect(tunnelled).to.be.at.least(plain * SHARE);
+        expect(hub.events('session_suspended')).to.have.lengthOf(0);
+      });
+    }
+  });
+
+const megabit = (bytesPerSecond: number): string => `${((bytesPerSecond * 8) / 1_000_000).toFixed(1)} Mbit/s`;
