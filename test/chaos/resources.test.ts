@@ -107,7 +107,7 @@ describe('the disk of the log is full', function () {
             await running.transfer(1, 1000);
             return /"event":"log_lines_dropped".*"event":"stream_closed"/s.test(readFileSync(file, 'utf8'));
           },
-          { intervalMs: 300 },
+          { intervalMs: 300, timeoutMs: 40_000 },
         );
       } finally {
         await scene?.stop();

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { FileError } from '../../../../agent/dial/bounded-file.js';
@@ -9,6 +9,8 @@ describe('agent/token file', () => {
   const file = join(tempDir('token-file'), 'agent.jwt');
 
   function write(content: string | Buffer, mode = 0o600): void {
+    // A mode that its owner may not write is one of the cases.
+    rmSync(file, { force: true });
     writeFileSync(file, content);
     chmodSync(file, mode);
   }
