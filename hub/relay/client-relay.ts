@@ -146,7 +146,7 @@ export class ClientRelay implements Relay {
     if (this.#tunnel === undefined) {
       const { metrics, log } = this.#context;
       const counters = metrics.forConnector(this.connector);
-      const full = this.#tried.size > 0;
+      const full = this.#tried.size > 0 || this.#isFull();
       counters.rejected(full ? 'budget' : 'no_agent');
       counters.openFinished('no_agent', (now - this.#startedAt) / 1000);
       log.warn('no_agent_for_connector', {
@@ -158,6 +158,16 @@ export class ClientRelay implements Relay {
       });
     }
     this.#pipe.abort('no_agent');
+  }
+
+  /** There is an agent, and it carries as many streams as it may. */
+  #isFull(): boolean {
+    const { agents } = this.#client.listener;
+    for (const { full, connectors, agentId } of this.#context.tunnels()) {
+      if (full && connectors.has(this.connector) && (agents === undefined || agents.includes(agentId)))
+        return true;
+    }
+    return false;
   }
 
   // ---- the stream's answers -------------------------------------------------------------------------------

@@ -65,7 +65,11 @@ export class Tunnel implements AgentCandidate {
   }
   get acceptsNew(): boolean {
     const { session } = this.pump;
-    return session.up && !session.draining && !this.expired && this.activeStreams < this.#maxStreams;
+    return session.up && !session.draining && !this.expired && !this.full;
+  }
+  /** It carries as many streams as it may. */
+  get full(): boolean {
+    return this.activeStreams >= this.#maxStreams;
   }
   /** The token is over: nothing new. */
   get expired(): boolean {
