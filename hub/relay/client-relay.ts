@@ -130,8 +130,9 @@ export class ClientRelay implements Relay {
 
   /** Opens a stream on a tunnel; false when the tunnel had no room after all. */
   #open(tunnel: Tunnel): boolean {
-    this.#tried.add(tunnel.agentId);
     const handle = tunnel.pump.open(this.connector, addressText(this.#client.client), this.#pipe);
+    // A tunnel whose link was lost since it was chosen may come back: it is waited for.
+    if (handle !== 'no_agent') this.#tried.add(tunnel.agentId);
     if (typeof handle === 'string') return false;
     const first = this.#tunnel === undefined ? [this.#client.prefix, this.#client.leading] : [];
     this.#tunnel = tunnel;
