@@ -56,6 +56,10 @@ export class TunnelLoop {
   /** The newest token known, and the one that the present attempt sent; secret. */
   #token: string | undefined;
   #sentToken: string | undefined;
+  /** Calls of `renew`: all of them, those before the present attempt, and those that the session knows of. */
+  #renewals = 0;
+  #renewalsAtDial = 0;
+  #renewalsOfSession = 0;
   /** Warnings of the files that were given: each is given once. */
   readonly #warned = new Set<string>();
 
@@ -85,12 +89,16 @@ export class TunnelLoop {
 
   /** Moves to a fresh session, as after a change of the connectors; running streams finish on the old one. */
   renew(): void {
-    const current = this.#current;
-    if (current === undefined) {
-      this.#wake?.();
-      return;
-    }
-    current.pump.drain(CloseCode.Normal, 0);
+    this.#renewals += 1;
+    if (this.#current === undefined) this.#wake?.();
+    else this.#moveWhenDue(this.#current);
+  }
+
+  /** A session keeps what its HELLO offered: after a change it is left, once nothing of it is under way to be resumed. */
+  #moveWhenDue(tunnel: AgentTunnel): void {
+    const due = this.#renewalsOfSession !== this.#renewals;
+    if (!due || tunnel !== this.#current || !tunnel.pump.session.up) return;
+    tunnel.pump.drain(CloseCode.Normal, 0);
     this.#leave?.({ type: 'moved', code: CloseCode.Normal });
   }
 
@@ -167,6 +175,7 @@ export class TunnelLoop {
     metrics.tunnelConnect('connected');
     const { session } = tunnel.pump;
     if (tunnel !== suspended) {
+      this.#renewalsOfSession = this.#renewalsAtDial;
       this.#tunnels.set(tunnel, new FrameCounts(session.counters));
       const { url, exportedConnectors } = this.#deps.config().tunnel;
       log.info('tunnel_connected', {
@@ -190,12 +199,14 @@ export class TunnelLoop {
     // It may be over, or without a link again, between the handshake and now.
     if (session.ended) this.#leave?.({ type: 'ended', code: CloseCode.Normal });
     else if (session.suspended) this.#leave?.({ type: 'suspended' });
+    else this.#moveWhenDue(tunnel);
   }
 
   #dial(): Promise<AgentTunnel> {
     const { clock, log, env, processBudget, bootId, version } = this.#deps;
     const config = this.#deps.config();
     log.debug('tunnel_connecting', { url: config.tunnel.url });
+    this.#renewalsAtDial = this.#renewals;
     return dialHub(
       {
         config,
@@ -263,6 +274,7 @@ export class TunnelLoop {
       streams: tunnel.pump.streamCount,
       suspended_ms: Math.round(suspendedMs),
     });
+    this.#moveWhenDue(tunnel);
   }
 
   #onEnded(tunnel: AgentTunnel, end: SessionEnd): void {
