@@ -1,18 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
-import { createServer, Socket, type Server } from 'node:net';
+import type { Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { expect } from 'chai';
 import { SUBPROTOCOL } from '../../../protocol/index.js';
 import type { Link } from '../../../transport/link.js';
-import {
-  connectWsLink,
-  offersSubprotocol,
-  UpgradeError,
-  WsAcceptor,
-  type ConnectOptions,
-} from '../../../transport/ws-link.js';
+import { connectWsLink, UpgradeError, WsAcceptor, type ConnectOptions } from '../../../transport/ws-link.js';
 import { createPki, type Certificate, type Pki } from '../../support/pki.js';
 import { portOf } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -324,38 +319,5 @@ describe('connectWsLink', () => {
       link.terminate();
       await link.ended;
     });
-  });
-});
-
-describe('offersSubprotocol', () => {
-  const request = (header?: string): IncomingMessage => {
-    const message = new IncomingMessage(new Socket());
-    if (header !== undefined) message.headers['sec-websocket-protocol'] = header;
-    return message;
-  };
-
-  it('finds it among others', () => {
-    expect(offersSubprotocol(request(`mqtt, ${SUBPROTOCOL} ,x`))).to.equal(true);
-  });
-
-  it('does not take another for it', () => {
-    for (const header of [undefined, '', 'mqtt', `${SUBPROTOCOL}1`, `x${SUBPROTOCOL}`, 'nowconnect.v1']) {
-      expect(offersSubprotocol(request(header)), header).to.equal(false);
-    }
-  });
-});
-
-describe('WsAcceptor', () => {
-  it('answers a request that is no WebSocket handshake with 400 and makes no link', async () => {
-    const server = await LinkServer.start();
-    const sockets = new Sockets();
-    const socket = await sockets.dial(server.port);
-    socket.write('GET /tunnel HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    socket.resume();
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    expect(answer.toString()).to.match(/^HTTP\/1\.1 400 /);
-    expect(server.links).to.deep.equal([]);
-    sockets.close();
-    await server.stop();
   });
 });
