@@ -5,8 +5,8 @@
  *   node scripts/check.js lint unit    only these, in the order of the table
  *   node scripts/check.js --prove      the long rounds of the tests (NC_PROVE=1), nothing else
  *
- * A mocha step counts its tests, any other step counts as one test. The last line is "N passed, N failed";
- * the exit code is 0 only when nothing failed.
+ * A mocha step counts its tests, any other step counts as one test. The last line is "N passed, N failed"; the exit code
+ * is 0 only when nothing failed. The lines before it name what failed, for whoever sees only the end of a log.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,6 +15,9 @@ import { join, resolve } from 'node:path';
 
 const MINUTE_MS = 60_000;
 const COVERAGE = 'coverage/tmp';
+/** Failures named at the end: they and the line behind them are what the last 40 lines of a log show. */
+const NAMED_FAILURES = 30;
+const FAILURE_CHARS = 300;
 
 const mocha = (...files) => ['mocha', '--reporter', './scripts/mocha-reporter.js', ...files];
 const suite = (folder) => mocha(`dist/test/${folder}/**/*.test.js`);
@@ -107,23 +110,45 @@ function run(step, countsFile, prove) {
   });
 }
 
-/** The counts of one finished step. */
+/** The counts of one finished step, and what failed in it. */
 function count(step, exitCode, countsFile) {
-  if (!step.tests)
-    return exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
-  let lines = [];
-  try {
-    lines = readFileSync(countsFile, 'utf8').trim().split('\n');
-  } catch {
-    // The run ended before it could report: counted as one failure below.
-  }
   const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const line of lines) {
-    for (const [key, value] of Object.entries(JSON.parse(line))) sum[key] += value;
+  const failures = [];
+  const fail = (why) => {
+    sum.failed += 1;
+    failures.push(`step ${step.name}: ${why}`);
+  };
+  if (!step.tests) {
+    if (exitCode === 0) sum.passed = 1;
+    else fail(`it ended with exit code ${exitCode}`);
+    return { ...sum, failures };
   }
-  if (exitCode !== 0 && sum.failed === 0) sum.failed = 1;
-  if (exitCode === 0 && sum.passed === 0) sum.failed += 1;
-  return sum;
+  let complete = false;
+  for (const { failure, ...counts } of entriesOf(countsFile)) {
+    if (failure !== undefined) failures.push(failure);
+    else complete = true;
+    for (const [key, value] of Object.entries(counts)) sum[key] += value;
+  }
+  if (!complete) {
+    sum.failed = failures.length;
+    fail(`it broke off with exit code ${exitCode}`);
+  } else if (exitCode === 0 && sum.passed === 0) fail('no test passed');
+  else if (exitCode !== 0 && sum.failed === 0) fail(`it ended with exit code ${exitCode}`);
+  return { ...sum, failures };
+}
+
+/** What the reporter wrote; nothing when a run ended before it could. */
+function entriesOf(countsFile) {
+  let text = '';
+  try {
+    text = readFileSync(countsFile, 'utf8');
+  } catch {
+    return [];
+  }
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
 }
 
 const args = process.argv.slice(2);
@@ -144,6 +169,7 @@ if (chosen.some((step) => step.coverage)) rmSync(COVERAGE, { recursive: true, fo
 const folder = mkdtempSync(join(tmpdir(), 'nowconnect-check-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
 const table = [];
+const failures = [];
 for (const step of chosen) {
   console.log(`\n── ${step.name} ${'─'.repeat(Math.max(0, 60 - step.name.length))}`);
   const countsFile = join(folder, step.name);
@@ -151,6 +177,7 @@ for (const step of chosen) {
   const exitCode = await run(step, countsFile, prove);
   const counts = count(step, exitCode, countsFile);
   for (const key of Object.keys(total)) total[key] += counts[key];
+  failures.push(...counts.failures);
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(0).padStart(4);
   const counted = step.tests ? ` ${counts.passed} passed, ${counts.failed} failed` : '';
   table.push(`${counts.failed > 0 ? 'FAIL' : ' ok '} ${step.name.padEnd(18)}${seconds} s${counted}`);
@@ -162,6 +189,10 @@ for (const step of chosen) {
 rmSync(folder, { recursive: true, force: true });
 
 console.log(`\n${table.join('\n')}\n`);
+for (const failure of failures.slice(0, NAMED_FAILURES)) {
+  // One line each, whatever a title or a message holds.
+  console.log(`FAILED ${failure.replace(/\s+/g, ' ')}`.slice(0, FAILURE_CHARS));
+}
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
