@@ -1,4 +1,4 @@
-/** What the pump needs of a tunnel: messages out, bytes in, and one end. `ws-link.ts` has the one there is. */
+/** What the pump needs of a tunnel: messages out, bytes in, and one end. `websocket/` has the one there is. */
 import type { Transmit } from '../protocol/index.js';
 
 /** How a link ended: a close code of the peer's, or 1006 when the connection just broke (RFC 6455 §7.1.5). */
@@ -9,7 +9,7 @@ export interface LinkEnd {
 }
 
 export interface LinkHandlers {
-  /** Bytes of a message, in order; the array is the receiver's to keep. */
+  /** Bytes of a message, in order. Valid until this returns: who needs them longer holds their block, or copies. */
   onBytes(bytes: Uint8Array): void;
   /** The message that `onBytes` gave is complete. */
   onMessageEnd(): void;
@@ -24,13 +24,16 @@ export interface Link {
   readonly writable: boolean;
   /** Bytes handed over and not yet in the kernel. */
   readonly bufferedBytes: number;
+  /** Writes so far, and how many of them the link is done with: the memory of those may be used again. */
+  readonly startedWrites: number;
+  readonly flushedWrites: number;
   /** Address of the other end, for logs. */
   readonly remoteAddress: string;
   /** Resolves when the connection is gone. */
   readonly ended: Promise<void>;
   /** Begins to deliver; what arrived before is delivered first. */
   start(handlers: LinkHandlers): void;
-  /** Sends one message; `head` and `body` are not kept once they are sent. */
+  /** Sends one message; may write its header into the room before it. */
   send(message: Transmit): void;
   /** Closes with a code after what was sent; gives the peer a short time to answer. */
   close(code: number, reason: string): void;

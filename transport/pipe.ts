@@ -5,6 +5,8 @@
  */
 import type { Socket } from 'node:net';
 import type { RstReason } from '../protocol/index.js';
+import { blocks } from './block-pool.js';
+import { readBlocks } from './block-reader.js';
 import { resetSocket } from './reset-socket.js';
 import { confirmEnd, keepOpen, probeReset } from './socket-end.js';
 import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
@@ -49,6 +51,9 @@ export class Pipe implements StreamOwner {
   #finForSocket = false;
   /** Bytes for the stream while there is none. */
   #forStream: readonly Uint8Array[] = [];
+  /** Writes that the socket has not confirmed, oldest first; what is in a block is held until then. */
+  readonly #writes: { readonly count: number; readonly held: Uint8Array | undefined }[] = [];
+  readonly #onWritten = (error?: Error | null): void => this.#afterWrite(error);
   #socketEnded = false;
   #ended = false;
   #bytesFromSocket = 0;
@@ -84,7 +89,7 @@ export class Pipe implements StreamOwner {
     }
     this.#socket = socket;
     keepOpen(socket);
-    socket.on('data', (chunk: Buffer) => this.#onSocketData(chunk));
+    readBlocks(socket, (chunk, room) => this.#onSocketData(chunk, room));
     socket.on('end', () => confirmEnd(socket, () => this.#onSocketEnd()));
     socket.on('drain', () => this.#onSocketDrain());
     socket.on('error', () => this.#fail(this.#resetReason));
@@ -113,24 +118,21 @@ export class Pipe implements StreamOwner {
 
   // ---- socket → stream ----------------------------------------------------------------------------------
 
-  #onSocketData(chunk: Buffer): void {
-    if (this.#ended) return;
+  /** False: the socket is to pause. */
+  #onSocketData(chunk: Uint8Array, room: number): boolean {
+    if (this.#ended) return false;
     this.#lastActivity = this.#hooks.now();
     this.#bytesFromSocket += chunk.length;
     this.#hooks.onBytes('fromSocket', chunk.length);
     const stream = this.#stream;
     if (stream === undefined) {
       this.#forStream = [...this.#forStream, chunk];
-      this.#socket?.pause();
-      return;
+      return false;
     }
-    stream.write(chunk);
-    if (stream.budget() <= 0) this.#pause();
-  }
-
-  #pause(): void {
-    this.#socket?.pause();
+    stream.write(chunk, room);
+    if (stream.budget() > 0) return true;
     this.#pausedAt ??= this.#hooks.now();
+    return false;
   }
 
   #resume(): void {
@@ -159,7 +161,7 @@ export class Pipe implements StreamOwner {
 
   onData(bytes: Uint8Array): void {
     this.#lastActivity = this.#hooks.now();
-    if (this.#socket === undefined) this.#forSocket.push(bytes);
+    if (this.#socket === undefined) this.#forSocket.push(Uint8Array.from(bytes));
     else this.#writeToSocket(this.#socket, bytes);
   }
 
@@ -168,14 +170,26 @@ export class Pipe implements StreamOwner {
     this.#bytesToSocket += count;
     this.#unflushed += count;
     this.#hooks.onBytes('toSocket', count);
-    const room = socket.write(bytes, (error) => {
-      if (error) return;
-      this.#lastActivity = this.#hooks.now();
-      this.#unflushed -= count;
-      this.#stream?.consumed(count);
-      this.#endWhenFlushed(socket);
-    });
+    // Behind others it waits, and the bytes are the link's for now only.
+    const waits = socket.writableLength > 0;
+    const own = waits ? blocks.copy(bytes) : bytes;
+    const room = socket.write(own, this.#onWritten);
+    // Usually the kernel has taken all of it by now.
+    const left = socket.writableLength > 0;
+    if (left && !waits) blocks.hold(bytes);
+    this.#writes.push({ count, held: left ? own : undefined });
     if (!room) this.#blockedAt ??= this.#hooks.now();
+  }
+
+  #afterWrite(error: Error | null | undefined): void {
+    const write = this.#writes.shift();
+    if (write === undefined) return;
+    if (write.held !== undefined) blocks.letGo(write.held);
+    if (error) return;
+    this.#lastActivity = this.#hooks.now();
+    this.#unflushed -= write.count;
+    this.#stream?.consumed(write.count);
+    if (this.#finForSocket && this.#socket !== undefined) this.#endWhenFlushed(this.#socket);
   }
 
   #onSocketDrain(): void {
@@ -210,7 +224,8 @@ export class Pipe implements StreamOwner {
     this.#stream = undefined;
     if (event.beforeOpened && !this.#ended && this.#hooks.onRefused?.(event) === true) {
       this.#socket?.pause();
-      this.#forStream = [...event.unacknowledged, ...this.#forStream];
+      // Copies: the other tunnel's link may not be done with the arrays, and the next stream lets go of their blocks.
+      this.#forStream = [...event.unacknowledged.map((chunk) => Uint8Array.from(chunk)), ...this.#forStream];
       return;
     }
     this.#fail(event.reason);

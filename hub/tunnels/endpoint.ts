@@ -10,7 +10,8 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import type { HubTlsConfig, HubTunnelConfig } from '../../config/types.js';
 import type { Link } from '../../transport/link.js';
-import { offersSubprotocol, WsAcceptor } from '../../transport/ws-link.js';
+import { acceptLink } from '../../transport/websocket/accept.js';
+import { offersSubprotocol } from '../../transport/websocket/handshake.js';
 import { bearerToken } from '../auth/bearer.js';
 import { AuthError } from '../auth/errors.js';
 import type { Identity } from '../auth/verify.js';
@@ -18,8 +19,8 @@ import type { Identity } from '../auth/verify.js';
 export interface EndpointHooks {
   /** Throws AuthError. */
   verify(token: string): Promise<Identity>;
-  /** True while no tunnel is taken: answered 503. */
-  draining(): boolean;
+  /** True while no tunnel of this agent is taken: answered 503. */
+  draining(identity: Identity): boolean;
   onLink(link: Link, identity: Identity): void;
   onAuthFailed(error: AuthError, peer: string): void;
   /** An upgrade refused for another reason than the token. */
@@ -51,7 +52,6 @@ function readTls(tls: HubTlsConfig): { cert: Buffer; key: Buffer; ca?: Buffer } 
 export class TunnelEndpoint {
   readonly #config: HubTunnelConfig;
   readonly #hooks: EndpointHooks;
-  readonly #acceptor = new WsAcceptor();
   readonly #server: Server | HttpsServer;
   #verifying = 0;
   #closing: Promise<void> | undefined;
@@ -162,10 +162,12 @@ export class TunnelEndpoint {
       if (!offersSubprotocol(request)) {
         this.#hooks.onRejected(400, 'the subprotocol is not offered', peer);
         answer(socket, 400);
-      } else if (this.#hooks.draining()) answer(socket, 503);
-      else if (!socket.destroyed) {
+      } else if (this.#hooks.draining(identity)) {
+        this.#hooks.onRejected(503, 'the hub is draining', peer);
+        answer(socket, 503);
+      } else if (!socket.destroyed) {
         request.socket.setTimeout(0);
-        this.#acceptor.accept(request, socket, head, (link) => this.#hooks.onLink(link, identity));
+        acceptLink(request, socket, head, (link) => this.#hooks.onLink(link, identity));
       }
     } catch (error) {
       answer(socket, error instanceof AuthError ? 401 : 500);
@@ -178,7 +180,6 @@ export class TunnelEndpoint {
 
   #refusal(request: IncomingMessage): { status: number; detail: string } | undefined {
     if (pathOf(request) !== this.#config.path) return { status: 404, detail: 'the path is not tunnel.path' };
-    if (this.#hooks.draining()) return { status: 503, detail: 'the hub is draining' };
     if (this.#verifying >= MAX_VERIFYING) return { status: 503, detail: 'too many upgrades at once' };
     return undefined;
   }

@@ -179,7 +179,7 @@ export class FrameReceiver {
   #onCredit(stream: Stream, { consumed, limit }: CreditFrame): void {
     const before = stream.peerLimit;
     const sendState = stream.sendState;
-    const freed = stream.onCredit(consumed, limit);
+    const freed = stream.onCredit(consumed, limit, this.#streams.release);
     this.#streams.memory.addSend(-freed);
     if (freed === 0 && stream.peerLimit === before && stream.sendState === sendState) this.#countIdle();
     this.#streams.progress(stream);

@@ -1,24 +1,30 @@
 /**
- * Packs what is due into messages (wire-protocol.md §2.2): control frames first, then small DATA copied behind them,
- * and at most one large payload, which is handed on without a copy as the message's end.
+ * Packs what is due into messages (wire-protocol.md §2.2): control frames first, then small DATA copied behind them. A large
+ * payload is a message of its own, and not copied.
  */
 import type { Grant } from '../stream/receive-window.js';
 import type { Stream } from '../stream/stream.js';
 import { FrameType, HEADER_BYTES } from '../wire/constants.js';
 import { DATA_HEADER_BYTES, encodeFrame, writeDataHeader } from '../wire/encode.js';
 import type { Frame } from '../wire/frame.js';
-import type { Scheduler, Turn } from './scheduler.js';
+import type { Scheduler } from './scheduler.js';
 
-/** One WebSocket message in up to two pieces: `head` is the receiver's to keep, `body` is a view of a write. */
+/**
+ * One WebSocket message: `bytes`, before which `room` bytes of the same memory are free for its header, and `tail` where
+ * there was no room to lay the message in one piece. Both may be views of what an owner wrote: not to be kept or changed.
+ */
 export interface Transmit {
-  readonly head: Uint8Array;
-  readonly body: Uint8Array | undefined;
+  readonly bytes: Uint8Array;
+  readonly room: number;
+  readonly tail: Uint8Array | undefined;
 }
 
-/** Room for control frames and small payloads in one message. */
+/** Control frames and small payloads in one message. */
 const HEAD_BYTES = 16_384;
+/** Room before them, for the message's header. */
+const HEAD_ROOM = 16;
 /** Payloads up to this are copied, so that several share a message. */
-const COPY_BELOW_BYTES = 1024;
+const COPY_BELOW_BYTES = 4096;
 const FIN_BYTES = HEADER_BYTES + 8;
 const CREDIT_BYTES = HEADER_BYTES + 16;
 
@@ -74,14 +80,18 @@ export class Outbox {
   poll(): Transmit | undefined {
     this.#used = 0;
     const large = this.#packControl() ?? this.#packData();
-    if (this.#used === 0 && large === undefined) return undefined;
-    return { head: this.#scratch.slice(0, this.#used), body: large };
+    if (large !== undefined) return large;
+    if (this.#used === 0) return undefined;
+    const memory = new Uint8Array(HEAD_ROOM + this.#used);
+    const bytes = memory.subarray(HEAD_ROOM);
+    bytes.set(this.#scratch.subarray(0, this.#used));
+    return { bytes, room: HEAD_ROOM, tail: undefined };
   }
 
-  /** Packs control frames; returns one that is too large for the head. */
-  #packControl(): Uint8Array | undefined {
+  /** Packs control frames; returns one that is too large to share a message. */
+  #packControl(): Transmit | undefined {
     let packed = 0;
-    let large: Uint8Array | undefined;
+    let large: Transmit | undefined;
     for (const item of this.#control) {
       if (large !== undefined) break;
       const isFrame = 'type' in item;
@@ -91,7 +101,7 @@ export class Outbox {
         : this.#used + CREDIT_BYTES <= HEAD_BYTES && this.#credit(item);
       if (bytes === false) break;
       if (this.#used + bytes.length <= HEAD_BYTES) this.#append(bytes);
-      else if (this.#used === 0) large = bytes;
+      else if (this.#used === 0) large = { bytes, room: 0, tail: undefined };
       else break;
       packed++;
     }
@@ -105,32 +115,52 @@ export class Outbox {
     return encodeFrame({ type: FrameType.Credit, cid: stream.cid, consumed, limit });
   }
 
-  /** Packs turns of the scheduler until the head is full or a large payload ends the message. */
-  #packData(): Uint8Array | undefined {
+  /** Packs turns of the scheduler until the message is full; returns a large payload, when nothing is packed before it. */
+  #packData(): Transmit | undefined {
     while (this.#control.length === 0 && this.#used + DATA_HEADER_BYTES + FIN_BYTES < HEAD_BYTES) {
       const turn = this.#scheduler.next();
       if (turn === undefined) return undefined;
-      const payload = this.#takePayload(turn);
-      const room = HEAD_BYTES - this.#used - FIN_BYTES;
-      const copied = payload.length <= Math.min(COPY_BELOW_BYTES, room);
-      if (copied) this.#append(payload);
-      const fin = copied && turn.stream.finDue;
-      if (fin) this.#appendFin(turn.stream);
-      this.#hooks.sent(turn.stream, payload.length, fin);
-      this.#scheduler.sent(turn.stream, payload.length);
-      if (!copied) return payload;
+      const { stream } = turn;
+      const most = Math.max(0, Math.min(turn.most, this.#maxPayload, stream.peerLimit - stream.buffer.sent));
+      const room = HEAD_BYTES - this.#used - DATA_HEADER_BYTES - FIN_BYTES;
+      if (Math.min(most, stream.buffer.unsent) > Math.min(COPY_BELOW_BYTES, room)) {
+        // What is packed goes first, as a message of its own; the turn is asked for again.
+        return this.#used > 0 ? undefined : this.#takeLarge(stream, most);
+      }
+      this.#packSmall(stream, most);
     }
     return undefined;
   }
 
-  #takePayload({ stream, most }: Turn): Uint8Array {
+  #packSmall(stream: Stream, most: number): void {
     const { buffer } = stream;
     const seq = buffer.sent;
-    const payload = buffer.take(Math.max(0, Math.min(most, this.#maxPayload, stream.peerLimit - seq)));
-    if (payload.length > 0) {
-      this.#used += writeDataHeader(this.#scratch, this.#used, stream.cid, seq, payload.length);
+    const { bytes } = buffer.take(most);
+    if (bytes.length > 0) {
+      this.#used += writeDataHeader(this.#scratch, this.#used, stream.cid, seq, bytes.length);
+      this.#append(bytes);
     }
-    return payload;
+    const fin = stream.finDue;
+    if (fin) this.#appendFin(stream);
+    this.#hooks.sent(stream, bytes.length, fin);
+    this.#scheduler.sent(stream, bytes.length);
+  }
+
+  #takeLarge(stream: Stream, most: number): Transmit {
+    const { buffer } = stream;
+    const seq = buffer.sent;
+    const { bytes, room } = buffer.take(most);
+    this.#hooks.sent(stream, bytes.length, false);
+    this.#scheduler.sent(stream, bytes.length);
+    if (room >= DATA_HEADER_BYTES) {
+      const start = bytes.byteOffset - DATA_HEADER_BYTES;
+      const frame = new Uint8Array(bytes.buffer, start, DATA_HEADER_BYTES + bytes.length);
+      writeDataHeader(frame, 0, stream.cid, seq, bytes.length);
+      return { bytes: frame, room: room - DATA_HEADER_BYTES, tail: undefined };
+    }
+    const header = new Uint8Array(HEAD_ROOM + DATA_HEADER_BYTES);
+    writeDataHeader(header, HEAD_ROOM, stream.cid, seq, bytes.length);
+    return { bytes: header.subarray(HEAD_ROOM), room: HEAD_ROOM, tail: bytes };
   }
 
   #appendFin(stream: Stream): void {

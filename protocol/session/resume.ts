@@ -62,13 +62,13 @@ export class ResumeExchange {
     if (this.#toSend.length === 0) return undefined;
     const frames = this.#toSend.slice(0, ROWS_PER_MESSAGE).map((row) => encodeFrame(row));
     this.#toSend = this.#toSend.slice(ROWS_PER_MESSAGE);
-    const head = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
+    const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
     let at = 0;
     for (const frame of frames) {
-      head.set(frame, at);
+      bytes.set(frame, at);
       at += frame.length;
     }
-    return { head, body: undefined };
+    return { bytes, room: 0, tail: undefined };
   }
 
   /** Takes a row of the peer's table; true when the table is complete. Throws SessionError 4400. */
@@ -125,7 +125,7 @@ export class ResumeExchange {
       this.#streams.resetStream(stream, 'protocol_error', 'session');
       return;
     }
-    this.#streams.memory.addSend(-stream.onCredit(consumed, row.limit));
+    this.#streams.memory.addSend(-stream.onCredit(consumed, row.limit, this.#streams.release));
     this.#sendAgain(stream, received);
     this.#streams.settle(stream);
   }

@@ -61,7 +61,8 @@ export class Scheduler {
     }
     if (bulk === undefined) return undefined;
     if (bulk.deficit <= 0) bulk.deficit += QUANTUM_BYTES;
-    return { stream: bulk, most: bulk.deficit };
+    // A frame may overdraw the turn: cut to what is left of it, it would leave a rest that costs a frame of its own.
+    return { stream: bulk, most: QUANTUM_BYTES };
   }
 
   /** Tells what the turn's stream sent: `bytes` of payload, or 0 for a FIN alone. */

@@ -100,7 +100,7 @@ export class Session {
 
   // ---- the link -------------------------------------------------------------------------------------------
 
-  /** Takes bytes from the link, in any pieces. Payloads in the events are views of `bytes`. */
+  /** Takes bytes from the link, in any pieces. Payloads in the events are views of `bytes`: poll them before it changes. */
   receive(bytes: Uint8Array, now: number): void {
     if (this.#ended || this.#state === 'suspended') return;
     this.#streams.now = now;
@@ -197,9 +197,17 @@ export class Session {
     return this.#streams.budget(cid);
   }
 
-  /** Queues bytes for the peer and keeps the array: the caller must not change it. Ignored when the stream is over. */
-  write(cid: Cid, bytes: Uint8Array): void {
-    this.#streams.write(cid, bytes);
+  /**
+   * Queues bytes for the peer and keeps the array: the caller must not change it, nor the `room` bytes before it, into
+   * which headers may be written. Ignored when the stream is over.
+   */
+  write(cid: Cid, bytes: Uint8Array, room = 0): void {
+    this.#streams.write(cid, bytes, room);
+  }
+
+  /** `release` is called with each array given to `write` once the peer has acknowledged all of it. */
+  onAcknowledged(release: (chunk: Uint8Array) => void): void {
+    this.#streams.release = release;
   }
 
   /** Ends our direction behind everything written. Ignored when it has ended. */

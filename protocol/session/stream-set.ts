@@ -1,5 +1,6 @@
 /** The streams of a session and what their owners may do with them; flow control, scheduling and memory come together here. */
 import type { Grant } from '../stream/receive-window.js';
+import type { Release } from '../stream/send-buffer.js';
 import { Stream } from '../stream/stream.js';
 import { StreamTable, type Role } from '../stream/stream-table.js';
 import { FrameType, type RstReason } from '../wire/constants.js';
@@ -51,6 +52,8 @@ export class StreamSet {
   roundTripMs = FIRST_ROUND_TRIP_MS;
   /** The shortest of the last round trips: the path without what we queue on it ourselves. */
   pathRoundTripMs = FIRST_ROUND_TRIP_MS;
+  /** Told of each array of an owner's that the peer has acknowledged. */
+  release: Release | undefined;
   /** PINGs sent so far, for the tombstones. */
   pings = 0;
   readonly #options: StreamSetOptions;
@@ -147,13 +150,13 @@ export class StreamSet {
     return Math.min(stream.peerLimit - stream.buffer.written, queue - stream.buffer.unsent);
   }
 
-  write(cid: Cid, bytes: Uint8Array): void {
+  write(cid: Cid, bytes: Uint8Array, room: number): void {
     const stream = this.table.get(cid);
     if (stream === undefined) return;
     if (!stream.tryOpen('write') || !stream.trySend('write')) {
       throw new Error(`write on stream ${cid}, which is ${stream.openState} and ${stream.sendState}`);
     }
-    stream.buffer.write(bytes);
+    stream.buffer.write(bytes, room);
     this.memory.addSend(bytes.length);
     if (this.#roomOf(stream) <= 0) stream.ownerPaused = true;
     this.#scheduler.activate(stream);

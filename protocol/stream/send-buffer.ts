@@ -8,9 +8,20 @@ const JOIN_BELOW_BYTES = 4096;
 const JOINED_BYTES = 16_384;
 /** Released slots at the head of the list before it is cut. */
 const COMPACT_AFTER = 64;
+/** Room before pieces that are joined here, for the headers of a message. */
+const JOINED_ROOM = 64;
+
+/** Bytes to send; `room` bytes directly before them in the same memory are free, once. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  room: number;
+}
+
+/** Told of each array that was written and is needed no more. */
+export type Release = (chunk: Uint8Array) => void;
 
 export class SendBuffer {
-  #chunks: Uint8Array[] = [];
+  #chunks: Piece[] = [];
   /** First chunk that holds an unacknowledged byte, and how many bytes of it are acknowledged. */
   #head = 0;
   #headOffset = 0;
@@ -38,10 +49,10 @@ export class SendBuffer {
     return this.#written - this.#sent;
   }
 
-  /** Appends bytes; the buffer keeps the array, so the caller must not change it. */
-  write(bytes: Uint8Array): void {
+  /** Appends bytes; the buffer keeps the array, so the caller must not change it, nor the `room` bytes before it. */
+  write(bytes: Uint8Array, room = 0): void {
     if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
+    this.#chunks.push({ bytes, room });
     this.#written += bytes.length;
   }
 
@@ -49,33 +60,37 @@ export class SendBuffer {
    * The next bytes to send, at most `most` (> 0), and counts them as sent. Empty when nothing is unsent.
    * Usually a view of what was written; small neighbours are joined into a new array.
    */
-  take(most: number): Uint8Array {
+  take(most: number): Piece {
     const first = this.#chunk(this.#cursor);
-    if (first.length === 0) return first;
-    const left = first.length - this.#cursorOffset;
+    if (first.bytes.length === 0) return first;
+    const left = first.bytes.length - this.#cursorOffset;
     if (left >= JOIN_BELOW_BYTES || left >= most || left === this.unsent) {
       return this.#advance(first, Math.min(left, most));
     }
-    const joined = new Uint8Array(Math.min(most, this.unsent, JOINED_BYTES));
-    for (let filled = 0; filled < joined.length;) {
+    const joined = new Uint8Array(JOINED_ROOM + Math.min(most, this.unsent, JOINED_BYTES));
+    for (let filled = JOINED_ROOM; filled < joined.length;) {
       const chunk = this.#chunk(this.#cursor);
-      const piece = this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, joined.length - filled));
-      joined.set(piece, filled);
-      filled += piece.length;
+      const chunkLeft = chunk.bytes.length - this.#cursorOffset;
+      const { bytes } = this.#advance(chunk, Math.min(chunkLeft, joined.length - filled));
+      joined.set(bytes, filled);
+      filled += bytes.length;
     }
-    return joined;
+    return { bytes: joined.subarray(JOINED_ROOM), room: JOINED_ROOM };
   }
 
   /** Empty behind the last one; no chunk in the list is. */
-  #chunk(index: number): Uint8Array {
+  #chunk(index: number): Piece {
     return this.#chunks[index] ?? EMPTY;
   }
 
-  #advance(chunk: Uint8Array, count: number): Uint8Array {
-    const piece = chunk.subarray(this.#cursorOffset, this.#cursorOffset + count);
+  #advance(chunk: Piece, count: number): Piece {
+    const bytes = chunk.bytes.subarray(this.#cursorOffset, this.#cursorOffset + count);
+    const piece = { bytes, room: this.#cursorOffset === 0 ? chunk.room : 0 };
+    // Sent again, it may lie in the queue of a link that is gone: nobody writes there twice.
+    chunk.room = 0;
     this.#sent += count;
     this.#cursorOffset += count;
-    if (this.#cursorOffset === chunk.length) {
+    if (this.#cursorOffset === chunk.bytes.length) {
       this.#cursor++;
       this.#cursorOffset = 0;
     }
@@ -83,16 +98,18 @@ export class SendBuffer {
   }
 
   /** Drops everything below `offset`, which must lie in acknowledged..sent; returns the bytes freed. */
-  acknowledge(offset: number): number {
+  acknowledge(offset: number, release?: Release): number {
     const freed = offset - this.#acknowledged;
     let left = freed;
     while (left > 0) {
-      const rest = this.#chunk(this.#head).length - this.#headOffset;
+      const { bytes } = this.#chunk(this.#head);
+      const rest = bytes.length - this.#headOffset;
       if (left < rest) {
         this.#headOffset += left;
         break;
       }
       left -= rest;
+      release?.(bytes);
       this.#chunks[this.#head++] = EMPTY;
       this.#headOffset = 0;
     }
@@ -116,14 +133,14 @@ export class SendBuffer {
     this.#sent = this.#acknowledged;
     while (this.#sent < offset) {
       const chunk = this.#chunk(this.#cursor);
-      this.#advance(chunk, Math.min(chunk.length - this.#cursorOffset, offset - this.#sent));
+      this.#advance(chunk, Math.min(chunk.bytes.length - this.#cursorOffset, offset - this.#sent));
     }
     return replayed;
   }
 
   /** Everything not acknowledged, in order; the buffer forgets it. */
   drain(): Uint8Array[] {
-    const rest = this.#chunks.slice(this.#head);
+    const rest = this.#chunks.slice(this.#head).map(({ bytes }) => bytes);
     if (rest[0] !== undefined) rest[0] = rest[0].subarray(this.#headOffset);
     this.#chunks = [];
     this.#head = this.#headOffset = this.#cursor = this.#cursorOffset = 0;
@@ -132,4 +149,4 @@ export class SendBuffer {
   }
 }
 
-const EMPTY = new Uint8Array(0);
+const EMPTY: Piece = { bytes: new Uint8Array(0), room: 0 };

@@ -14,7 +14,7 @@ import {
   type SendState,
 } from './half.js';
 import { ReceiveWindow } from './receive-window.js';
-import { SendBuffer } from './send-buffer.js';
+import { SendBuffer, type Release } from './send-buffer.js';
 
 export interface StreamOptions {
   readonly cid: Cid;
@@ -118,7 +118,7 @@ export class Stream {
   }
 
   /** CREDIT arrived. Returns the bytes it frees; stale numbers free none. Throws SessionError 4400 above what was sent. */
-  onCredit(consumed: number, limit: number): number {
+  onCredit(consumed: number, limit: number, release?: Release): number {
     const { buffer } = this;
     const highest = buffer.sent + (this.finSent ? 1 : 0);
     if (consumed > highest) {
@@ -126,7 +126,7 @@ export class Stream {
     }
     this.peerLimit = Math.max(this.peerLimit, limit);
     const acknowledged = Math.min(consumed, buffer.sent);
-    const freed = acknowledged > buffer.acknowledged ? buffer.acknowledge(acknowledged) : 0;
+    const freed = acknowledged > buffer.acknowledged ? buffer.acknowledge(acknowledged, release) : 0;
     if (this.finSent && consumed === highest) this.trySend('acknowledged');
     return freed;
   }

@@ -1,11 +1,12 @@
-/** The link over ws (RFC 6455). The only importer of ws, for both daemons. */
+/** The link over ws, the oracle for ours: each end of a tunnel can be this one in a test. */
 import type { Agent, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { SecureVersion } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
-import { CloseCode, MAX_MESSAGE_BYTES, SUBPROTOCOL, type Transmit } from '../protocol/index.js';
-import type { Link, LinkEnd, LinkHandlers } from './link.js';
+import { CloseCode, MAX_MESSAGE_BYTES, SUBPROTOCOL, type Transmit } from '../../protocol/index.js';
+import { UpgradeError } from '../../transport/websocket/connect.js';
+import type { Link, LinkEnd, LinkHandlers } from '../../transport/link.js';
 
 /** More than this queued in the process makes the link not writable. */
 const HIGH_WATER_BYTES = 262_144;
@@ -21,20 +22,6 @@ const SETTINGS = {
   skipUTF8Validation: false,
 } as const;
 
-/** The hub answered the upgrade with something other than 101. */
-export class UpgradeError extends Error {
-  override readonly name = 'UpgradeError';
-  readonly status: number;
-  /** Seconds of a Retry-After header, when there is one. */
-  readonly retryAfterSec: number | undefined;
-  constructor(status: number, retryAfter: string | undefined) {
-    super(`the upgrade was answered with HTTP ${status}`);
-    this.status = status;
-    const seconds = Number(retryAfter);
-    this.retryAfterSec = retryAfter !== undefined && seconds >= 0 && seconds <= 3600 ? seconds : undefined;
-  }
-}
-
 class WsLink implements Link {
   readonly remoteAddress: string;
   readonly ended: Promise<void>;
@@ -45,8 +32,11 @@ class WsLink implements Link {
   #early: Buffer[] = [];
   #end: LinkEnd | undefined;
   #full = false;
+  #started = 0;
+  #flushed = 0;
   #closeTimer: NodeJS.Timeout | undefined;
   readonly #onFlushed = (): void => {
+    this.#flushed++;
     if (!this.#full || !this.writable) return;
     this.#full = false;
     this.#handlers?.onWritable();
@@ -72,6 +62,12 @@ class WsLink implements Link {
   get bufferedBytes(): number {
     return this.#ws.bufferedAmount;
   }
+  get startedWrites(): number {
+    return this.#started;
+  }
+  get flushedWrites(): number {
+    return this.#flushed;
+  }
 
   start(handlers: LinkHandlers): void {
     this.#handlers = handlers;
@@ -82,8 +78,9 @@ class WsLink implements Link {
     else handlers.onEnd(this.#end);
   }
 
-  send({ head, body }: Transmit): void {
-    this.#ws.send(body === undefined ? head : Buffer.concat([head, body]), this.#onFlushed);
+  send({ bytes, tail }: Transmit): void {
+    this.#started++;
+    this.#ws.send(Buffer.concat(tail === undefined ? [bytes] : [bytes, tail]), this.#onFlushed);
     if (!this.writable) this.#full = true;
   }
 
@@ -207,10 +204,4 @@ export class WsAcceptor {
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, onLink: (link: Link) => void): void {
     this.#server.handleUpgrade(request, socket, head, (ws) => onLink(new WsLink(ws, request.socket)));
   }
-}
-
-/** True when the request offers the subprotocol; without it the upgrade is answered 400. */
-export function offersSubprotocol(request: IncomingMessage): boolean {
-  const offered = request.headers['sec-websocket-protocol'] ?? '';
-  return offered.split(',').some((name) => name.trim() === SUBPROTOCOL);
 }
