@@ -9,12 +9,12 @@ import { waitFor } from '../support/wait-for.js';
 
 const PROVE = process.env['NC_PROVE'] !== undefined;
 
-/** Grace periods that are tried to within 0.4 s (1 s for the default of the product), in seconds. */
-const GRACES = PROVE ? [3, 60] : [3];
+/** Grace periods that are tried; 60 is the default of the product. In seconds. */
+const GRACES = PROVE ? [4, 60] : [4];
+/** So much before its end a path that is back must do, so much after it must not: a resume takes some round trips. */
+const MARGIN_MS = 1000;
 
 for (const graceSec of GRACES) {
-  const marginMs = graceSec === 60 ? 1000 : 400;
-
   describe(`a tunnel is away, resume_grace_sec ${graceSec}`, function () {
     this.timeout(graceSec * 3000 + 60_000);
 
@@ -51,22 +51,22 @@ for (const graceSec of GRACES) {
       scene.proxy.thaw();
     }
 
-    it(`for ${(graceSec * 1000 - marginMs) / 1000} s: the stream goes on`, async () => {
+    it(`for ${(graceSec * 1000 - MARGIN_MS) / 1000} s: the stream goes on`, async () => {
       const resumed = scene.hubEvents('session_resumed').length;
-      const echoed = expectEchoLate(client, 'sent while the tunnel was away', graceSec * 1000 + 10_000);
-      await away(graceSec * 1000 - marginMs);
+      const echoed = expectEcho(client, 'sent while the tunnel was away', graceSec * 1000 + 10_000);
+      await away(graceSec * 1000 - MARGIN_MS);
       await echoed;
       const event = await scene.nextHubEvent('session_resumed', resumed);
-      expect(event['suspended_ms']).to.be.within(graceSec * 1000 - marginMs - 100, graceSec * 1000);
+      expect(event['suspended_ms']).to.be.within(graceSec * 1000 - MARGIN_MS - 100, graceSec * 1000);
     });
 
-    it(`for ${(graceSec * 1000 + marginMs) / 1000} s: the stream is reset on both sides, with RST`, async () => {
+    it(`for ${(graceSec * 1000 + MARGIN_MS) / 1000} s: the stream is reset on both sides, with RST`, async () => {
       const expired = scene.hubEvents('session_expired').length;
       const ending = readToEnd(client, graceSec * 1000 + 30_000);
       const started = performance.now();
-      const silence = away(graceSec * 1000 + marginMs);
+      const silence = away(graceSec * 1000 + MARGIN_MS);
       expect((await ending).how).to.equal('ECONNRESET');
-      expect(performance.now() - started).to.be.within(graceSec * 1000 - 100, graceSec * 1000 + marginMs);
+      expect(performance.now() - started).to.be.within(graceSec * 1000 - 100, graceSec * 1000 + MARGIN_MS);
       await silence;
       await scene.nextHubEvent('session_expired', expired);
       await scene.agent.waitEvent('session_expired');
@@ -80,12 +80,14 @@ for (const graceSec of GRACES) {
 describe('while a tunnel is away', function () {
   this.timeout(60_000);
 
+  /** The agent tries at least once a second, and its handshake takes a while on a busy machine. */
+  const WAIT_MS = 4000;
   let scene: ChaosScene;
   before(async () => {
     scene = await startScene({
       hub: { tunnel: { ...QUICK_PINGS, resume_grace_sec: 30 } },
       agent: { tunnel: QUICK_PINGS },
-      listener: { wait_for_agent_ms: 1500 },
+      listener: { wait_for_agent_ms: WAIT_MS },
     });
   });
   after(() => scene.stop());
@@ -96,14 +98,15 @@ describe('while a tunnel is away', function () {
     await scene.settled();
   });
 
-  /** Cuts the tunnel and keeps it away until the returned function is called. */
-  async function loseTunnel(): Promise<() => void> {
+  /** Cuts the tunnel and keeps it away until the returned function is called and the agent has tried in vain. */
+  async function loseTunnel(): Promise<() => Promise<void>> {
     const lost = scene.hubEvents('session_suspended').length;
+    const { refused } = scene.proxy.counts;
     scene.proxy.admit('refuse');
     expect(scene.proxy.cut('rst')).to.equal(1);
     await scene.nextHubEvent('session_suspended', lost);
-    return () => {
-      expect(scene.proxy.counts.refused).to.be.above(0);
+    return async () => {
+      await waitFor('an attempt of the agent', () => scene.proxy.counts.refused > refused);
       scene.proxy.heal();
     };
   }
@@ -113,25 +116,21 @@ describe('while a tunnel is away', function () {
     const client = await connectTo(scene.hub.port('echo'));
     const echoed = expectEcho(client, 'came while it was away');
     await delay(400);
-    back();
+    await back();
     await echoed;
     client.destroy();
   });
 
   it('a new client is reset after wait_for_agent_ms when it is not', async () => {
     const back = await loseTunnel();
-    await waitFor('an attempt of the agent', () => scene.proxy.counts.refused > 0);
     const started = performance.now();
     const ending = await readToEnd(await connectTo(scene.hub.port('echo')));
     expect(ending.how).to.equal('ECONNRESET');
-    expect(performance.now() - started).to.be.within(1400, 4000);
-    back();
+    expect(performance.now() - started).to.be.within(WAIT_MS - 100, WAIT_MS + 4000);
+    await back();
   });
 
   it('clients are read until the window is full, and no further', async () => {
-    const back = await loseTunnel();
-    back();
-    await scene.hub.waitTunnels(2);
     const client = await connectTo(scene.hub.port('echo'));
     await expectEcho(client, 'before');
     const away = await loseTunnel();
@@ -151,8 +150,7 @@ describe('while a tunnel is away', function () {
     expect(held).to.be.within(1, 16 * MEBIBYTE);
     let echoed = 0;
     client.on('data', (bytes: Buffer) => (echoed += bytes.length));
-    await waitFor('an attempt of the agent', () => scene.proxy.counts.refused > 0);
-    away();
+    await away();
     await waitFor('all of it to come back', () => echoed === written * MEBIBYTE, { timeoutMs: 20_000 });
     client.destroy();
   });
@@ -167,19 +165,10 @@ describe('while a tunnel is away', function () {
       async () =>
         (await scene.hub.metrics()).sum('nowconnect_tcp_active_connections', { connector: 'echo' }) === 0,
     );
-    await waitFor('an attempt of the agent', () => scene.proxy.counts.refused > 0);
-    back();
+    await back();
     await scene.agent.alive(
       'the target to be let go',
       async () => (await scene.agent.metrics()).sum('nowconnect_tcp_active_connections') === 0,
     );
   });
 });
-
-/** Like expectEcho, with a longer patience. */
-async function expectEchoLate(client: Socket, line: string, timeoutMs: number): Promise<void> {
-  let text = '';
-  client.on('data', (bytes: Buffer) => (text += bytes.toString()));
-  client.write(line);
-  await waitFor(`the echo of ${line}`, () => text === line, { timeoutMs });
-}

@@ -67,11 +67,11 @@ export class Bystander {
    * Ends the stream.
    * @throws when a byte was wrong or missing, or when it did not end with FIN
    */
-  async finish(): Promise<BystanderReport> {
+  async finish(timeoutMs = 10_000): Promise<BystanderReport> {
     clearInterval(this.#timer);
     this.#socket.end();
     try {
-      await within(10_000, 'the bystander to end', this.#ended);
+      await within(timeoutMs, 'the bystander to end', this.#ended);
     } finally {
       this.#socket.destroy();
     }

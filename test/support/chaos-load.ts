@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SeededRandom } from './chaos-random.js';
 import { KEY_BYTES, KeyedVerifier, newKey, sendKeyed } from './keyed-stream.js';
-import { connectTo, exchangeOnce, readToEnd } from './tcp-client.js';
+import { connectTo, exchangeOnce, readToEnd, type ExchangeOptions } from './tcp-client.js';
 import { encodeRequest, type ExchangeReport } from './tcp-targets.js';
 import { waitFor, within } from './wait-for.js';
 
@@ -14,8 +14,6 @@ import { waitFor, within } from './wait-for.js';
 const MOST_BYTES = 512 * 1024;
 /** A stream that takes longer hangs. */
 const STREAM_DEADLINE_MS = 90_000;
-/** Far more than run at once. */
-const KEPT_REPORTS = 1000;
 /** How a reset looks to its receiver: EPIPE when it was writing at that moment. */
 const RESETS: readonly string[] = ['ECONNRESET', 'EPIPE'];
 
@@ -51,9 +49,24 @@ export function sendThenReset(bytes: number): (socket: Socket) => void {
   };
 }
 
+/** An exchange whose report is taken away when it was looked at: a long run must not collect them. */
+export async function exchangeAndForget(
+  options: ExchangeOptions,
+  reports: Map<string, Promise<ExchangeReport>>,
+): Promise<void> {
+  const upKey = newKey();
+  try {
+    await exchangeOnce({ ...options, upKey }, reports);
+  } finally {
+    reports.delete(upKey.toString('hex'));
+  }
+}
+
 export interface LoadOptions {
   readonly random: SeededRandom;
   readonly streams: number;
+  /** Longest pause between a stream and the next one that takes its place; default none. */
+  readonly pauseMs?: number;
   /** Listener of an `exchange` target, and its reports. */
   readonly exchangePort: number;
   readonly reports: Map<string, Promise<ExchangeReport>>;
@@ -90,8 +103,9 @@ export class ChaosLoad {
   }
 
   async #work(): Promise<void> {
+    const { random, pauseMs = 0 } = this.#options;
     while (!this.#stopping) {
-      const kind = this.#options.random.pick(KINDS);
+      const kind = random.pick(KINDS);
       try {
         await within(STREAM_DEADLINE_MS, `a stream of kind ${kind}`, this.#one(kind));
         this.counts.streams[kind] += 1;
@@ -100,6 +114,7 @@ export class ChaosLoad {
         // Not as fast as the machine can fail.
         await delay(200);
       }
+      if (pauseMs > 0) await delay(random.below(pauseMs));
     }
   }
 
@@ -121,9 +136,7 @@ export class ChaosLoad {
   async #exchange(ends: { afterFin?: boolean; afterTargetFin?: boolean }): Promise<void> {
     const { random, exchangePort, reports } = this.#options;
     const [upBytes, downBytes] = [random.below(MOST_BYTES), random.below(MOST_BYTES)];
-    await exchangeOnce({ port: exchangePort, upBytes, downBytes, ...ends }, reports);
-    // The key of an exchange is used once; a long run must not collect its reports. The oldest come first.
-    for (const key of reports.keys()) if (reports.size > KEPT_REPORTS) reports.delete(key);
+    await exchangeAndForget({ port: exchangePort, upBytes, downBytes, ...ends }, reports);
     this.counts.bytes += upBytes + downBytes;
   }
 
@@ -146,6 +159,7 @@ export class ChaosLoad {
     const id = upKey.toString('hex');
     await waitFor('the target to have the request', () => reports.has(id), { timeoutMs: STREAM_DEADLINE_MS });
     const report = Promise.resolve(reports.get(id));
+    reports.delete(id);
     socket.resetAndDestroy();
     const how = await report.then(
       () => 'a clean end',

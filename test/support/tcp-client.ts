@@ -60,7 +60,7 @@ export function readToEnd(socket: Socket, timeoutMs = 30_000): Promise<Ending> {
 }
 
 /** Writes one line and waits for its echo: the stream lives, in both directions. */
-export async function expectEcho(client: Socket, line: string): Promise<void> {
+export async function expectEcho(client: Socket, line: string, timeoutMs = 10_000): Promise<void> {
   let text = '';
   const listeners = new AbortController();
   const answer = new Promise<void>((resolve, reject) => {
@@ -77,7 +77,7 @@ export async function expectEcho(client: Socket, line: string): Promise<void> {
   });
   client.write(line);
   try {
-    await within(10_000, `the echo of ${line}`, answer);
+    await within(timeoutMs, `the echo of ${line}`, answer);
   } finally {
     listeners.abort();
   }
@@ -92,6 +92,8 @@ export interface ExchangeOptions {
   readonly afterFin?: boolean;
   /** This client sends only after the target's FIN. */
   readonly afterTargetFin?: boolean;
+  /** Names what this client sends, and its report; a fresh one unless the caller wants to know it. */
+  readonly upKey?: Buffer;
 }
 
 /**
@@ -103,7 +105,8 @@ export async function exchangeOnce(
   reports: Map<string, Promise<ExchangeReport>>,
 ): Promise<void> {
   const { port, upBytes, downBytes, afterFin = false, afterTargetFin = false } = options;
-  const [upKey, downKey] = [newKey(), newKey()];
+  const { upKey = newKey() } = options;
+  const downKey = newKey();
   const socket = await connectTo(port);
   try {
     const receiving = receiveKeyed(socket, downKey);

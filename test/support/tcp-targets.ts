@@ -125,6 +125,9 @@ export function exchange(reports: Map<string, Promise<ExchangeReport>>): (socket
         const downBytes = Number(head.readBigUInt64BE(2 * KEY_BYTES));
         const afterFin = head.readUInt8(2 * KEY_BYTES + 8) === 1;
         const receiving = receiveKeyed(socket, upKey);
+        receiving.catch(() => {
+          // Awaited below; when sending fails first, nobody does.
+        });
         const serve = async (): Promise<ExchangeReport> => {
           if (afterFin) await receiving;
           const sentSha256 = await sendKeyed(socket, downKey, downBytes);
