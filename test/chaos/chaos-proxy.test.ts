@@ -56,7 +56,7 @@ describe('the chaos proxy', function () {
     const client = await connectTo(proxy.port);
     const started = performance.now();
     await expectEcho(client, 'there and back');
-    expect(performance.now() - started).to.be.within(295, 1500);
+    expect(performance.now() - started).to.be.within(295, 4000);
     expect([proxy.counts.toHub.delayed, proxy.counts.toAgent.delayed]).to.deep.equal([14, 14]);
   });
 
@@ -64,7 +64,7 @@ describe('the chaos proxy', function () {
     proxy.setPath({ bytesPerSecond: 256 * KIB });
     const started = performance.now();
     await roundTrip(256 * KIB);
-    expect(performance.now() - started).to.be.within(900, 3000);
+    expect(performance.now() - started).to.be.within(900, 8000);
     expect(proxy.counts.toHub.delayed).to.be.above(0);
   });
 

@@ -10,7 +10,9 @@ const PROVE = process.env['NC_PROVE'] !== undefined;
 const DROPS = PROVE ? 1000 : 30;
 const STREAMS = 64;
 /** Re-attach on loopback, from the cut to the resume that the hub counts. */
-const P99_MS = 2000;
+const REATTACH_MS = 2000;
+/** The share of drops that have to be so quick. Of a few drops the slowest one tells about the machine, not about us. */
+const SHARE = PROVE ? 0.99 : 0.9;
 const CUT_WITHIN_BYTES = 1_000_000;
 
 describe(`${DROPS} drops at random moments under the load of ${STREAMS} streams`, function () {
@@ -29,7 +31,7 @@ describe(`${DROPS} drops at random moments under the load of ${STREAMS} streams`
   const resumes = async (): Promise<number> =>
     (await scene.hub.metrics()).sum('nowconnect_session_resumes_total', { result: 'resumed' });
 
-  it('0 bytes are wrong, every end is of the right kind, and re-attach p99 is within 2 s', async () => {
+  it(`0 bytes are wrong, every end is of the right kind, and re-attach p${SHARE * 100} is within 2 s`, async () => {
     const random = seededRandom();
     tell(`      seed ${random.seed} (NC_SEED=${random.seed} runs the same again)`);
     const { cuts } = scene.proxy.counts;
@@ -67,7 +69,7 @@ describe(`${DROPS} drops at random moments under the load of ${STREAMS} streams`
     expect(cuts.rst + cuts.fin).to.equal(DROPS);
     for (const [kind, count] of Object.entries(load.counts.streams)) expect(count, kind).to.be.above(0);
     expect(replayed).to.be.above(0);
-    expect(at(0.99)).to.be.at.most(P99_MS);
+    expect(at(SHARE)).to.be.at.most(REATTACH_MS);
     expect(
       (await scene.hub.metrics()).sum('nowconnect_session_resumes_total', { result: 'expired' }),
     ).to.equal(0);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { QUICK_PINGS, startScene, type ChaosScene, type SceneOptions } from '../support/chaos-scene.js';
-import type { Daemon } from '../support/daemon.js';
+import type { Daemon, LogEvent } from '../support/daemon.js';
 import { MEBIBYTE } from '../support/files.js';
 import { startAgent, startHub } from '../support/hub-agent.js';
 import { Owner } from '../support/owner.js';
@@ -33,6 +33,8 @@ describe('kill -9 of the agent', function () {
     scene = await startScene({
       hub: { tunnel: { ...QUICK_PINGS, resume_grace_sec: GRACE_SEC } },
       agent: { tunnel: QUICK_PINGS },
+      // New clients wait for the fresh process, however long it takes to start.
+      listener: { wait_for_agent_ms: 30_000 },
     });
     await scene.startBystander();
     client = await connectTo(scene.hub.port('echo'));
@@ -50,7 +52,7 @@ describe('kill -9 of the agent', function () {
     const started = performance.now();
     await kill();
     expect((await ending).how).to.equal('ECONNRESET');
-    expect(performance.now() - started).to.be.within(GRACE_SEC * 1000 - 200, GRACE_SEC * 1000 + 1500);
+    expect(performance.now() - started).to.be.within(GRACE_SEC * 1000 - 200, GRACE_SEC * 1000 + 3000);
     await scene.finishBystander();
     await scene.restartAgent();
     await scene.settled();
@@ -59,13 +61,16 @@ describe('kill -9 of the agent', function () {
   it('resets its streams at once when a fresh process connects, which serves new ones within a second', async () => {
     const ending = readToEnd(client);
     await kill();
-    const connected = scene.hubEvents('agent_connected').length;
-    await scene.restartAgent();
-    const event = await scene.nextHubEvent('agent_connected', connected);
-    expect((await ending).how).to.equal('ECONNRESET');
+    const [connected, opened] = ['agent_connected', 'stream_opened'].map((e) => scene.hubEvents(e).length);
     const fresh = await connectTo(scene.hub.port('echo'));
+    await scene.restartAgent();
+    expect((await ending).how).to.equal('ECONNRESET');
     await expectEcho(fresh, 'served by the fresh process');
-    expect(Date.now() - Date.parse(String(event['time']))).to.be.below(1000);
+    // By the clock of the hub: how busy this process is says nothing about it.
+    const timeOf = ({ time }: LogEvent): number => Date.parse(String(time));
+    const up = timeOf(await scene.nextHubEvent('agent_connected', connected!));
+    const served = timeOf(await scene.nextHubEvent('stream_opened', opened!));
+    expect(served - up).to.be.within(0, 1000);
     fresh.destroy();
     await scene.finishBystander();
     await scene.settled();
@@ -128,7 +133,7 @@ describe(`SIGSTOP for ${STOP.sec} s`, function () {
 
   /** Stops it in the middle of transfers; every byte has to arrive after it goes on. */
   async function stopped(daemon: Daemon, stopMs: number): Promise<void> {
-    scene.proxy.setPath({ bytesPerSecond: 10_000_000 });
+    scene.proxy.setPath({ bytesPerSecond: 5_000_000 });
     const before = scene.proxy.counts.toHub.forwarded;
     const transfer = scene.transfer(STREAMS, BYTES);
     await waitFor('the transfer to run', () => scene.proxy.counts.toHub.forwarded > before + MEBIBYTE);

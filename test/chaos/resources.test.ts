@@ -13,6 +13,9 @@ import { echo, portOf, startTarget } from '../support/tcp-targets.js';
 import { tempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
 
+/** How a reset looks to its receiver: EPIPE when it was writing at that moment. */
+const RESETS = ['ECONNRESET', 'EPIPE'];
+
 const SIDES = ['hub', 'agent'] as const;
 
 describe('no file descriptors are left (EMFILE)', function () {
@@ -45,7 +48,8 @@ describe('no file descriptors are left (EMFILE)', function () {
         }
         expect(served.length).to.be.within(1, LEFT);
         expect(served.length + turnedAway.length).to.equal(CLIENTS);
-        expect(new Set(turnedAway)).to.deep.equal(new Set(['ECONNRESET']));
+        expect(turnedAway).to.not.have.lengthOf(0);
+        for (const how of turnedAway) expect(how).to.be.oneOf(RESETS);
         for (const client of served) await expectEcho(client, 'still served');
       } finally {
         await giveDescriptorsBack(pid);
