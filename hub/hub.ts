@@ -276,13 +276,15 @@ export class Hub {
       version,
       config: () => this.#config,
       verify: (token: string) => this.#verifier.verify(token),
+      draining: () => this.#state === 'draining',
       onAvailable: (connectors: Iterable<string>) => {
         for (const connector of connectors) this.#waitingRoom.notify(connector);
       },
     };
     return new TunnelEndpoint(config.tunnel, {
       verify: (token) => this.#verifier.verify(token),
-      draining: () => this.#state === 'draining',
+      // Who has a session here may go on with it: its streams are what the hub waits for.
+      draining: ({ agentId }) => this.#state === 'draining' && !this.#registry.has(agentId),
       onLink: (link, identity) => acceptTunnel(context, link, identity),
       onAuthFailed: (error, peer) => {
         metrics.authFailure(error.reason);

@@ -13,9 +13,9 @@ import {
 } from '../../protocol/index.js';
 import type { Clock } from '../../transport/clock.js';
 import { runHandshake } from '../../transport/handshake-link.js';
-import type { Link } from '../../transport/link.js';
+import type { Link, LinkHandlers } from '../../transport/link.js';
 import { Pump, type PumpHandlers } from '../../transport/pump.js';
-import { connectWsLink } from '../../transport/ws-link.js';
+import { connectLink } from '../../transport/websocket/connect.js';
 import { createDialAgent, type DialAgent } from '../dial/proxy.js';
 import type { Environment } from '../dial/proxy-choice.js';
 import { loadTlsMaterial, type TlsMaterial } from '../dial/tls-roots.js';
@@ -46,8 +46,18 @@ export interface DialContext {
   readonly overlaps: string | undefined;
   /** Tunnel whose link was lost: its session goes on over the new one, if the hub still has it. */
   readonly suspended: AgentTunnel | undefined;
+  /** Only that session is wanted: when the hub does not have it any more, the attempt fails with code 1000. */
+  readonly resumeOnly: boolean;
   /** Told of the way out and the token, before anything can fail on the way. */
-  onPrepared(prepared: { proxy: string | undefined; token: string; warnings: readonly string[] }): void;
+  onPrepared(prepared: Prepared): void;
+}
+
+export interface Prepared {
+  /** The proxy in words, when there is one on the way. */
+  readonly proxy: string | undefined;
+  /** Secret. */
+  readonly token: string;
+  readonly warnings: readonly string[];
 }
 
 /** The hub closed the link during the handshake; `closeCode` says why. */
@@ -66,6 +76,8 @@ export interface AgentTunnel {
   ack: HelloAck;
   /** Monotonic milliseconds of the latest HELLO_ACK. */
   since: number;
+  /** The token that the hub got last for this session; secret. */
+  token: string;
 }
 
 /** Dials the hub once. Rejects with what went wrong; nothing of the attempt is left open then. */
@@ -83,12 +95,12 @@ export async function dialHub(
     warnings: [...warnings, ...tls.warnings],
   });
   const link = await upgrade(context, way, tls, token);
-  return shakeHands(context, link, handlersFor);
+  return shakeHands(context, link, token, handlersFor);
 }
 
 async function upgrade(context: DialContext, way: DialAgent, tls: TlsMaterial, token: string): Promise<Link> {
   try {
-    return await connectWsLink({
+    return await connectLink({
       url: context.config.tunnel.url,
       headers: { Authorization: `Bearer ${token}`, 'User-Agent': `nowconnect-agent/${context.version}` },
       httpAgent: way.httpAgent,
@@ -105,6 +117,7 @@ async function upgrade(context: DialContext, way: DialAgent, tls: TlsMaterial, t
 function shakeHands(
   context: DialContext,
   link: Link,
+  token: string,
   handlersFor: (tunnel: () => AgentTunnel) => PumpHandlers,
 ): Promise<AgentTunnel> {
   const { clock, signal } = context;
@@ -113,7 +126,7 @@ function shakeHands(
     maxStreams: context.config.limits.maxInflightCids,
     maxPayload: 65_536,
   };
-  link.send({ head: encodeFrame({ type: FrameType.Hello, hello: hello(context, limits) }), body: undefined });
+  link.send({ bytes: encodeFrame({ type: FrameType.Hello, hello: hello(context, limits) }), room: 0, tail: undefined });
   return new Promise((resolve, reject) => {
     const onAbort = (): void => link.terminate();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -121,23 +134,24 @@ function shakeHands(
       onDocument(ack) {
         signal.removeEventListener('abort', onAbort);
         const { suspended } = context;
-        if (ack.resumed && suspended?.pump.session.suspended !== true) {
-          link.close(CloseCode.Normal, 'the session was given up meanwhile');
-          reject(new HandshakeError(CloseCode.Normal, 'the session was given up meanwhile'));
+        const giveUp = (why: string): LinkHandlers | undefined => {
+          link.close(CloseCode.Normal, why);
+          reject(new HandshakeError(CloseCode.Normal, why));
           return undefined;
-        }
-        if (ack.resumed && suspended !== undefined) {
-          suspended.ack = ack;
-          suspended.since = clock.now();
+        };
+        if (ack.resumed) {
+          if (suspended?.pump.session.suspended !== true) return giveUp('the session was given up meanwhile');
+          Object.assign(suspended, { ack, token, since: clock.now() });
           resolve(suspended);
           return suspended.pump.resume(link);
         }
+        if (context.resumeOnly) return giveUp('no fresh session was asked for');
         const pump = new Pump(
           newSession(context, limits, ack),
           clock,
           handlersFor(() => tunnel),
         );
-        const tunnel: AgentTunnel = { pump, ack, since: clock.now() };
+        const tunnel: AgentTunnel = { pump, ack, token, since: clock.now() };
         resolve(tunnel);
         return pump.attach(link);
       },
@@ -158,15 +172,15 @@ function hello(context: DialContext, limits: PeerLimits): Hello {
     features: [RESUME],
     connectors: tunnel.exportedConnectors,
     limits,
-    resume: resumeOf(context.suspended),
+    resume: resumeOf(context),
     overlaps: context.overlaps,
   };
 }
 
-function resumeOf(suspended: AgentTunnel | undefined): Hello['resume'] {
+function resumeOf({ suspended, resumeOnly }: DialContext): Hello['resume'] {
   const { ack, pump } = suspended ?? {};
   if (ack?.resume === undefined || pump?.session.suspended !== true) return undefined;
-  return { sessionId: ack.sessionId, token: ack.resume.token };
+  return { sessionId: ack.sessionId, token: ack.resume.token, only: resumeOnly };
 }
 
 function newSession(context: DialContext, local: PeerLimits, ack: HelloAck): Session {

@@ -7,12 +7,13 @@ import type { Clock } from '../../transport/clock.js';
 import { FrameCounts } from '../../transport/count-frames.js';
 import type { PumpHandlers, SessionEnd, StreamOffer } from '../../transport/pump.js';
 import { BACKOFF_START, nextAttempt, type AttemptEnd, type BackoffState } from '../dial/backoff.js';
-import { describeCloseCode } from '../dial/describe-close.js';
 import type { Environment } from '../dial/proxy-choice.js';
-import { expiryWarning, tokenExpiry } from '../token/token-expiry.js';
-import { dialHub, type AgentTunnel } from './agent-tunnel.js';
-import { explainFailure } from './explain-failure.js';
-import { connectResultOf, reconnectReasonOf } from './failure-labels.js';
+import type { AgentTunnel } from './agent-tunnel.js';
+import { reconnectReasonOf } from './failure-labels.js';
+import { HubDialer, type FailedAttempt } from './hub-dialer.js';
+import { Pause } from './pause.js';
+import { Resumer } from './resumer.js';
+import { SessionReports } from './session-reports.js';
 
 export interface TunnelLoopDeps {
   readonly log: Logger;
@@ -35,36 +36,39 @@ type Leave =
   | { readonly type: 'suspended' }
   | { readonly type: 'moved'; readonly code: number };
 
-/** Warn of a token's end this long before. */
-const WARN_BEFORE_SEC = 3600;
-
 export class TunnelLoop {
   readonly #deps: TunnelLoopDeps;
+  readonly #dialer: HubDialer;
+  readonly #reports: SessionReports;
+  /** Brings back what the loop itself does not dial for. */
+  readonly #resumer: Resumer;
   readonly #stop = new AbortController();
+  readonly #pause: Pause;
   /** Sessions that live: the current one, one that waits for a link, and older ones that drain. */
   readonly #tunnels = new Map<AgentTunnel, FrameCounts>();
   #current: AgentTunnel | undefined;
-  /** The tunnel that waits for a new link. */
+  /** The newest session, while it waits for a new link. */
   #suspended: AgentTunnel | undefined;
   /** Session that drains while its successor is dialled. */
   #overlaps: string | undefined;
   #leave: ((leave: Leave) => void) | undefined;
-  #wake: (() => void) | undefined;
   #backoff: BackoffState = BACKOFF_START;
   #running: Promise<void> | undefined;
-  #proxy: string | undefined;
-  /** The newest token known, and the one that the present attempt sent; secret. */
-  #token: string | undefined;
-  #sentToken: string | undefined;
   /** Calls of `renew`: all of them, those before the present attempt, and those that the session knows of. */
   #renewals = 0;
   #renewalsAtDial = 0;
   #renewalsOfSession = 0;
-  /** Warnings of the files that were given: each is given once. */
-  readonly #warned = new Set<string>();
 
   constructor(deps: TunnelLoopDeps) {
     this.#deps = deps;
+    this.#pause = new Pause(deps.clock);
+    this.#dialer = new HubDialer(deps);
+    this.#reports = new SessionReports(deps);
+    this.#resumer = new Resumer({
+      ...deps,
+      redial: (tunnel, signal) => this.#redial(tunnel, signal),
+      onGone: (tunnel) => this.#reports.refused(tunnel),
+    });
   }
 
   /** The tunnel in use; undefined while there is none. */
@@ -80,17 +84,20 @@ export class TunnelLoop {
     this.#running ??= this.#run();
   }
 
-  /** The token file has a new content: the tunnel that is up gets it at once, a pause ends at once. */
+  /** The token file has a new content: the sessions that are up get it at once, a pause ends at once. */
   tokenChanged(token: string): void {
-    this.#token = token;
-    if (this.#current === undefined) this.#wake?.();
-    else this.#current.pump.reauthenticate(token);
+    this.#dialer.tokenChanged(token);
+    for (const tunnel of this.#tunnels.keys())
+      if (!tunnel.pump.session.suspended) this.#dialer.refresh(tunnel);
+    this.#pause.end();
+    this.#resumer.wake();
   }
 
   /** Moves to a fresh session, as after a change of the connectors; running streams finish on the old one. */
   renew(): void {
     this.#renewals += 1;
-    if (this.#current === undefined) this.#wake?.();
+    this.#resumer.wake();
+    if (this.#current === undefined) this.#pause.end();
     else this.#moveWhenDue(this.#current);
   }
 
@@ -102,20 +109,21 @@ export class TunnelLoop {
     this.#leave?.({ type: 'moved', code: CloseCode.Normal });
   }
 
-  /** Tells the hub that no new streams are wanted; no further tunnel is dialled. */
+  /** Tells the hub that no new streams are wanted; no fresh session is begun, those that run are brought back. */
   drain(graceMs: number): void {
     this.#stop.abort();
-    this.#wake?.();
+    this.#pause.end();
     for (const { pump } of this.#tunnels.keys()) pump.drain(CloseCode.Draining, graceMs);
   }
 
   /** Ends all tunnels; resolves when they are gone. */
   async close(): Promise<void> {
     this.drain(0);
+    const resumerClosed = this.#resumer.close();
     const gone = [...this.#tunnels.keys()].map(({ pump }) =>
       pump.close(CloseCode.Normal, 'the agent is shutting down'),
     );
-    await Promise.all([...gone, this.#running]);
+    await Promise.all([...gone, this.#running, resumerClosed]);
   }
 
   /** Adds to the metrics what the sessions have counted since the last call. */
@@ -127,7 +135,7 @@ export class TunnelLoop {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const end = await this.#attempt();
-      if (isAborted(signal)) return;
+      if (isAborted(signal)) break;
       const next = nextAttempt(this.#backoff, end, this.#deps.random());
       this.#backoff = next.state;
       this.#deps.log.info('tunnel_retry', {
@@ -135,22 +143,22 @@ export class TunnelLoop {
         why: next.why,
         failures: next.state.failures,
       });
-      await this.#pause(next.delayMs);
+      await this.#pause.wait(next.delayMs);
     }
+    // We drain: the loop begins nothing any more, the streams of this session still run.
+    const waiting = this.#suspended;
+    this.#suspended = undefined;
+    if (waiting !== undefined) this.#resumer.keep(waiting);
   }
 
   async #attempt(): Promise<AttemptEnd> {
-    let tunnel: AgentTunnel;
-    try {
-      tunnel = await this.#dial();
-    } catch (error) {
-      return this.#stop.signal.aborted ? { kind: 'failed' } : this.#onFailed(error);
-    }
+    const dialled = await this.#dial();
+    if ('kind' in dialled) return dialled;
     const left = new Promise<Leave>((resolve) => (this.#leave = resolve));
-    this.#enter(tunnel);
+    this.#enter(dialled);
     const leave = await left;
     this.#current = undefined;
-    return this.#onLeft(tunnel, leave);
+    return this.#onLeft(dialled, leave);
   }
 
   #onLeft(tunnel: AgentTunnel, leave: Leave): AttemptEnd {
@@ -162,79 +170,46 @@ export class TunnelLoop {
       this.#suspended = tunnel;
       return { kind: 'suspended', upMs };
     }
+    // Its link may have been lost in the same moment.
+    if (tunnel.pump.session.suspended) this.#resumer.keep(tunnel);
     const reason = leave.type === 'moved' ? 'draining' : reconnectReasonOf(leave.code);
     metrics.tunnelReconnect(agentId, reason);
     return { kind: 'lost', upMs, closeCode: leave.code };
   }
 
   #enter(tunnel: AgentTunnel): void {
-    const { log, metrics } = this.#deps;
     const suspended = this.#suspended;
     this.#suspended = undefined;
     this.#current = tunnel;
-    metrics.tunnelConnect('connected');
     const { session } = tunnel.pump;
     if (tunnel !== suspended) {
       this.#renewalsOfSession = this.#renewalsAtDial;
       this.#tunnels.set(tunnel, new FrameCounts(session.counters));
-      const { url, exportedConnectors } = this.#deps.config().tunnel;
-      log.info('tunnel_connected', {
-        url,
-        proxy: this.#proxy,
-        session: tunnel.ack.sessionId,
-        hub: tunnel.ack.hubId,
-        hub_version: tunnel.ack.version,
-        connectors: tunnel.ack.connectors,
-        refused_connectors: exportedConnectors.filter((name) => !tunnel.ack.connectors.includes(name)),
-      });
-      if (suspended !== undefined) {
-        metrics.sessionResume('refused');
-        void suspended.pump.close(CloseCode.Normal, 'the hub does not have the session any more');
-      }
+      this.#reports.connected(tunnel, this.#dialer.proxy);
+      if (suspended !== undefined) this.#reports.refused(suspended);
     }
-    // The file may have changed while the attempt was under way.
-    if (this.#token !== undefined && this.#token !== this.#sentToken) {
-      tunnel.pump.reauthenticate(this.#token);
-    }
-    // It may be over, or without a link again, between the handshake and now.
+    this.#dialer.refresh(tunnel);
+    // It may be over, without a link again, or left by the hub, between the handshake and now.
     if (session.ended) this.#leave?.({ type: 'ended', code: CloseCode.Normal });
     else if (session.suspended) this.#leave?.({ type: 'suspended' });
+    else if (session.draining) this.#leave?.({ type: 'moved', code: CloseCode.Draining });
     else this.#moveWhenDue(tunnel);
   }
 
-  #dial(): Promise<AgentTunnel> {
-    const { clock, log, env, processBudget, bootId, version } = this.#deps;
-    const config = this.#deps.config();
-    log.debug('tunnel_connecting', { url: config.tunnel.url });
+  /** One attempt for a session to work with: the one that waits, or a fresh one. */
+  #dial(): Promise<AgentTunnel | FailedAttempt> {
     this.#renewalsAtDial = this.#renewals;
-    return dialHub(
-      {
-        config,
-        env,
-        clock,
-        processBudget,
-        bootId,
-        version,
-        signal: this.#stop.signal,
-        overlaps: this.#overlaps,
-        suspended: this.#suspended,
-        onPrepared: (prepared) => this.#onPrepared(prepared),
-      },
-      (tunnel) => this.#handlersOf(tunnel),
-    );
+    const { signal } = this.#stop;
+    const wish = { overlaps: this.#overlaps, suspended: this.#suspended, resumeOnly: false, signal };
+    return this.#dialer.dial(wish, (tunnel) => this.#handlersOf(tunnel));
   }
 
-  #onPrepared(prepared: { proxy: string | undefined; token: string; warnings: readonly string[] }): void {
-    const { log } = this.#deps;
-    this.#proxy = prepared.proxy;
-    this.#token = this.#sentToken = prepared.token;
-    this.#deps.onToken(prepared.token);
-    for (const why of prepared.warnings) {
-      if (!this.#warned.has(why)) log.warn('config_warning', { why });
-      this.#warned.add(why);
-    }
-    const why = expiryWarning(tokenExpiry(prepared.token) ?? Infinity, Date.now(), WARN_BEFORE_SEC);
-    if (why !== undefined) log.warn('token_expiring', { why });
+  /** One attempt for a session that drains. */
+  async #redial(tunnel: AgentTunnel, signal: AbortSignal): Promise<AgentTunnel | FailedAttempt> {
+    const wish = { overlaps: undefined, suspended: tunnel, resumeOnly: true, signal };
+    const dialled = await this.#dialer.dial(wish, (fresh) => this.#handlersOf(fresh));
+    if (!('kind' in dialled)) this.#dialer.refresh(dialled);
+    return dialled;
   }
 
   #handlersOf(tunnel: () => AgentTunnel): PumpHandlers {
@@ -249,89 +224,27 @@ export class TunnelLoop {
       onReauth: () => undefined,
       onRoundTrip: (ms) => metrics.tunnelRtt.observe({}, ms / 1000),
       onSuspended: (why) => this.#onSuspended(tunnel(), why),
-      onResumed: (suspendedMs) => this.#onResumed(tunnel(), suspendedMs),
+      onResumed: (suspendedMs) => {
+        this.#reports.resumed(tunnel(), suspendedMs);
+        this.#moveWhenDue(tunnel());
+      },
       onEnded: (end) => this.#onEnded(tunnel(), end),
     };
   }
 
   #onSuspended(tunnel: AgentTunnel, why: string): void {
-    this.#deps.log.warn('session_suspended', {
-      session: tunnel.ack.sessionId,
-      why,
-      streams: tunnel.pump.streamCount,
-      grace_ms: tunnel.ack.resume?.graceMs,
-      up_ms: Math.round(this.#deps.clock.now() - tunnel.since),
-    });
+    this.#reports.suspended(tunnel, why);
     if (this.#current === tunnel) this.#leave?.({ type: 'suspended' });
-  }
-
-  #onResumed(tunnel: AgentTunnel, suspendedMs: number): void {
-    const { log, metrics } = this.#deps;
-    metrics.sessionResume('resumed');
-    metrics.tunnelReconnect(this.#deps.config().tunnel.agentId, 'lost');
-    log.info('session_resumed', {
-      session: tunnel.ack.sessionId,
-      streams: tunnel.pump.streamCount,
-      suspended_ms: Math.round(suspendedMs),
-    });
-    this.#moveWhenDue(tunnel);
+    // One that is not entered yet, or waits already, is the loop's own.
+    else if (this.#tunnels.has(tunnel) && this.#suspended !== tunnel) this.#resumer.keep(tunnel);
   }
 
   #onEnded(tunnel: AgentTunnel, end: SessionEnd): void {
-    const { log, metrics, clock } = this.#deps;
     this.tellCounts();
     this.#tunnels.delete(tunnel);
-    if (this.#suspended === tunnel) {
-      this.#suspended = undefined;
-      metrics.sessionResume('expired');
-      log.warn('session_expired', { session: tunnel.ack.sessionId, why: end.message });
-    }
-    const { reason, hint } = describeCloseCode(end.code, 'the hub');
-    const asked = this.#stop.signal.aborted && end.by === 'us';
-    log[asked ? 'info' : 'warn']('tunnel_lost', {
-      session: tunnel.ack.sessionId,
-      code: end.code,
-      by: end.by === 'us' ? 'agent' : 'hub',
-      why: end.message,
-      reason: asked ? 'stopped' : reason,
-      hint: asked ? undefined : hint,
-      up_ms: Math.round(clock.now() - tunnel.since),
-    });
+    if (this.#suspended === tunnel) this.#suspended = undefined;
+    this.#reports.ended(tunnel, end, this.#stop.signal.aborted);
     if (this.#current === tunnel) this.#leave?.({ type: 'ended', code: end.code });
-  }
-
-  async #onFailed(error: unknown): Promise<AttemptEnd> {
-    const { log, metrics, env, clock } = this.#deps;
-    const config = this.#deps.config();
-    const attempt = { config, env, clock, signal: this.#stop.signal, proxy: this.#proxy, token: this.#token };
-    const failure = await explainFailure(error, attempt);
-    metrics.tunnelConnect(connectResultOf(failure.reason));
-    log.error('tunnel_rejected', {
-      url: config.tunnel.url,
-      reason: failure.reason,
-      why: failure.message,
-      hint: failure.hint,
-    });
-    const { closeCode, retryAfterSec } = error as { closeCode?: number; retryAfterSec?: number };
-    return {
-      kind: 'failed',
-      permanent: failure.permanent,
-      closeCode,
-      retryAfterMs: retryAfterSec === undefined ? undefined : retryAfterSec * 1000,
-      // Even when we know of no stream: the hub may have opened one that has not come through yet.
-      streamsWait: this.#suspended !== undefined,
-    };
-  }
-
-  /** Waits, until `delayMs` have passed or there is a reason to try at once. */
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#deps.clock.after(delayMs, resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 }
 

@@ -35,6 +35,8 @@ export interface TunnelContext {
   config(): HubConfig;
   /** Throws AuthError. */
   verify(token: string): Promise<Identity>;
+  /** True while no session is begun. */
+  draining(): boolean;
   /** A tunnel can take clients of these connectors. */
   onAvailable(connectors: Iterable<string>): void;
 }
@@ -85,6 +87,15 @@ function onHello(
   const suspended = hello.resume && resumable(context, hello);
   if (suspended !== undefined) return goOn(context, suspended, link, identity);
   if (hello.resume !== undefined) metrics.sessionResume('refused');
+  if (hello.resume?.only === true) {
+    link.close(CloseCode.Normal, 'the session is over');
+    return undefined;
+  }
+  if (context.draining()) {
+    metrics.tunnelConnect('draining');
+    link.close(CloseCode.Draining, 'the hub is draining');
+    return undefined;
+  }
   return begin(context, link, identity, hello);
 }
 
@@ -97,19 +108,9 @@ function resumable(context: TunnelContext, hello: Hello): Tunnel | undefined {
 }
 
 /** Goes on with a session: the old link is fenced first, then the new one is attached. */
-function goOn(
-  context: TunnelContext,
-  tunnel: Tunnel,
-  link: Link,
-  identity: Identity,
-): LinkHandlers | undefined {
+function goOn(context: TunnelContext, tunnel: Tunnel, link: Link, identity: Identity): LinkHandlers {
   const { requireConnectorScopes } = context.config().security;
   tunnel.pump.dropLink('the agent is back on a new link');
-  // Where resume is off the session is over now; an honest agent does not ask then.
-  if (tunnel.pump.session.ended) {
-    link.close(CloseCode.Protocol, 'there is nothing to resume');
-    return undefined;
-  }
   tunnel.renew(identity.expiresAtMs, allowedConnectors(identity, requireConnectorScopes, tunnel.offered));
   tunnel.remoteAddress = link.remoteAddress;
   tunnel.connectedAt = context.clock.now();
@@ -165,7 +166,7 @@ function sendAck(context: TunnelContext, link: Link, tunnel: Tunnel, resumed: bo
     resumed,
     resume: graceMs > 0 ? { token: tunnel.resumeToken.issue(), graceMs } : undefined,
   };
-  link.send({ head: encodeFrame({ type: FrameType.HelloAck, ack }), body: undefined });
+  link.send({ bytes: encodeFrame({ type: FrameType.HelloAck, ack }), room: 0, tail: undefined });
 }
 
 function onSuspended(context: TunnelContext, tunnel: Tunnel, why: string): void {

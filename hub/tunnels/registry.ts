@@ -14,20 +14,25 @@ export class TunnelRegistry {
     return this.all().filter(({ pump }) => !pump.session.suspended).length;
   }
 
+  /** Whether the agent has a session here, with a link or without. */
+  has(agentId: string): boolean {
+    return this.all().some((tunnel) => tunnel.agentId === agentId);
+  }
+
   /** The tunnel of a session; suspended ones too. */
   bySession(sessionId: string): Tunnel | undefined {
     return this.all().find((tunnel) => tunnel.sessionId === sessionId);
   }
 
   /**
-   * Puts a tunnel in charge of its agent. Returns the tunnel that it replaces, for the caller to close with 4409;
-   * none when that one drains and the new one names it in `overlaps`.
+   * Puts a tunnel in charge of its agent. Returns the tunnel that it replaces, for the caller to close with 4409; none
+   * when the new one is of the same process and names it in `overlaps`. A GOAWAY may have been lost with the link.
    */
   add(tunnel: Tunnel, overlaps: string | undefined): Tunnel | undefined {
     const older = this.#current.get(tunnel.agentId);
     this.#current.set(tunnel.agentId, tunnel);
     if (older === undefined) return undefined;
-    if (older.sessionId === overlaps && older.pump.session.draining) {
+    if (older.sessionId === overlaps && older.bootId === tunnel.bootId) {
       this.#retired.add(older);
       return undefined;
     }

@@ -17,6 +17,8 @@ export interface PeerLimits {
 interface ResumeRequest {
   readonly sessionId: string;
   readonly token: string;
+  /** Nothing but this session is wanted: when it is over the hub closes, and begins no fresh one. */
+  readonly only: boolean;
 }
 
 export interface Hello {
@@ -122,7 +124,9 @@ function parseLimits(members: Members): PeerLimits {
 function parseResume(members: Members): ResumeRequest | undefined {
   if (members['resume'] === undefined) return undefined;
   const resume = asObject(members['resume'], '"resume"');
-  return { sessionId: matching(resume, 'session_id', ID), token: matching(resume, 'token', ID) };
+  const { only = false } = resume;
+  if (typeof only !== 'boolean') fail('"only" is not true or false');
+  return { sessionId: matching(resume, 'session_id', ID), token: matching(resume, 'token', ID), only };
 }
 
 /** Parses the body of HELLO. Throws SessionError 4400. */
@@ -179,7 +183,11 @@ export function formatHello(hello: Hello): string {
     features: hello.features,
     connectors: hello.connectors,
     limits: formatLimits(hello.limits),
-    resume: hello.resume && { session_id: hello.resume.sessionId, token: hello.resume.token },
+    resume: hello.resume && {
+      session_id: hello.resume.sessionId,
+      token: hello.resume.token,
+      only: hello.resume.only ? true : undefined,
+    },
     overlaps: hello.overlaps,
   });
 }

@@ -61,7 +61,7 @@ COMMON = {"protocol": number(2, 2), "version": matches(WORD), "features": list_o
               "window_bytes": number(1024, LARGEST), "max_streams": number(0, 2**32 - 1), "max_payload": number(1024, 65536)})}
 DOCUMENTS = {
     "HELLO": members({**COMMON, "agent_id": matches(r"[!-~]{1,128}"), "boot_id": matches(ID)},
-                     resume=members({"session_id": matches(ID), "token": matches(ID)}), overlaps=matches(ID)),
+                     resume=members({"session_id": matches(ID), "token": matches(ID)}, only=lambda v: type(v) is bool), overlaps=matches(ID)),
     "HELLO_ACK": members({**COMMON, "session_id": matches(ID), "hub_id": matches(ID), "resumed": lambda v: type(v) is bool},
                          resume=members({"token": matches(ID), "grace_ms": number(0, 86400000)}))}
 

@@ -11,6 +11,7 @@ import { FakeClock } from '../agent/fake-clock.js';
 import { PumpHarness } from '../transport/pump-harness.js';
 import { LinkLog, LinkServer } from '../transport/ws-peers.js';
 import { agentConfig } from './bench.js';
+import { messageOf } from '../../support/transmit.js';
 
 const TOKEN = 'YWJj.ZGVm.Z2hp';
 const ACK: HelloAck = {
@@ -51,6 +52,7 @@ describe('dialHub', () => {
         signal: new AbortController().signal,
         overlaps: undefined,
         suspended: undefined,
+        resumeOnly: false,
         onPrepared: ({ token, proxy }) => void told.push(`${token} ${proxy ?? 'direct'}`),
         ...changes,
       },
@@ -78,10 +80,7 @@ describe('dialHub', () => {
   }
 
   const answer = (link: Link, changes: Partial<HelloAck> = {}): void =>
-    link.send({
-      head: encodeFrame({ type: FrameType.HelloAck, ack: { ...ACK, ...changes } }),
-      body: undefined,
-    });
+    link.send(messageOf(encodeFrame({ type: FrameType.HelloAck, ack: { ...ACK, ...changes } })));
 
   /** How the dial failed; fails the test when it did not. */
   async function failure(dialling: Promise<AgentTunnel>): Promise<Error & { readonly closeCode?: number }> {
@@ -145,14 +144,14 @@ describe('dialHub', () => {
     function suspended(): AgentTunnel {
       const harness = new PumpHarness('agent', { resumeGraceMs: 60_000 });
       harness.link.end(1006);
-      return { pump: harness.pump, ack: ACK, since: 0 };
+      return { pump: harness.pump, ack: ACK, since: 0, token: TOKEN };
     }
 
     it('asks to go on with it, and does when the hub agrees', async () => {
       const waiting = suspended();
       const dialling = dial({ suspended: waiting });
       const { link, hello } = await greeted();
-      expect(hello.resume).to.deep.equal({ sessionId: 's1', token: 'resume-1' });
+      expect(hello.resume).to.deep.equal({ sessionId: 's1', token: 'resume-1', only: false });
       answer(link, { resumed: true, resume: { token: 'resume-2', graceMs: 60_000 } });
       expect(await dialling).to.equal(waiting);
       expect(waiting.ack.resume?.token).to.equal('resume-2');
@@ -166,6 +165,17 @@ describe('dialHub', () => {
       answer(link, { sessionId: 's2' });
       const tunnel = await dialling;
       expect(tunnel).to.not.equal(waiting);
+      expect(waiting.pump.session.suspended).to.equal(true);
+    });
+
+    it('says that it wants no other one, and takes none', async () => {
+      const waiting = suspended();
+      const dialling = failure(dial({ suspended: waiting, resumeOnly: true }));
+      const { link, log, hello } = await greeted();
+      expect(hello.resume).to.deep.equal({ sessionId: 's1', token: 'resume-1', only: true });
+      answer(link, { sessionId: 's2' });
+      expect((await dialling).closeCode).to.equal(CloseCode.Normal);
+      expect((await log.end()).code).to.equal(1000);
       expect(waiting.pump.session.suspended).to.equal(true);
     });
 

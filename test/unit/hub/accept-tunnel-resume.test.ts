@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { scraped } from './bench.js';
-import { END_OF_TABLE, resumeOf, TunnelBench } from './tunnel-bench.js';
+import { CloseCode } from '../../../protocol/index.js';
+import { nextTurn } from '../transport/fake-link.js';
+import { END_OF_TABLE, helloFrame, resumeOf, TunnelBench } from './tunnel-bench.js';
 
 describe('an agent that comes back', () => {
   it('goes on with its session, under a token that is good once', async () => {
@@ -57,6 +59,28 @@ describe('an agent that comes back', () => {
       expect(await scraped(bench.metrics, 'session_resumes_total', { result: 'refused' })).to.equal(1);
     });
   }
+
+  it('is sent away when it wants only a session that is over, and its newer one stays', async () => {
+    const bench = new TunnelBench();
+    const { ack, link: inUse } = await bench.connect();
+    const link = bench.link();
+    link.arrive(helloFrame({ resume: { sessionId: 'nobody', token: 'x', only: true } }));
+    await nextTurn();
+    expect(link.closed?.code).to.equal(CloseCode.Normal);
+    expect(link.frames()).to.deep.equal([]);
+    expect(inUse.closed).to.equal(undefined);
+    expect(bench.registry.all().map(({ sessionId }) => sessionId)).to.deep.equal([ack.sessionId]);
+    expect(await scraped(bench.metrics, 'session_resumes_total', { result: 'refused' })).to.equal(1);
+  });
+
+  it('goes on while the hub drains: its streams are what the hub waits for', async () => {
+    const bench = new TunnelBench();
+    const first = await bench.connect();
+    bench.draining = true;
+    first.link.end(1006);
+    const second = await bench.connect({ resume: { ...resumeOf(first.ack), only: true } });
+    expect(second.ack).to.include({ resumed: true, sessionId: first.ack.sessionId });
+  });
 
   it('gets a fresh session as another process: that one has no streams of the old one', async () => {
     const bench = new TunnelBench();

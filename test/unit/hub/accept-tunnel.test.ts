@@ -98,6 +98,18 @@ describe('acceptTunnel', () => {
       expect(bench.registry.all()).to.have.length(1);
     });
 
+    it('is not begun while the hub drains', async () => {
+      const bench = new TunnelBench();
+      const link = bench.link();
+      // The link was taken before, HELLO comes after.
+      bench.draining = true;
+      link.arrive(helloFrame());
+      await nextTurn();
+      expect(link.closed?.code).to.equal(CloseCode.Draining);
+      expect(bench.registry.all()).to.deep.equal([]);
+      expect(await scraped(bench.metrics, 'tunnel_connects_total', { result: 'draining' })).to.equal(1);
+    });
+
     it('stands beside the first when that one drains and is named', async () => {
       const bench = new TunnelBench();
       const first = await bench.connect();

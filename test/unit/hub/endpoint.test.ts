@@ -181,6 +181,12 @@ describe('TunnelEndpoint', () => {
       expect(verified).to.deep.equal([]);
     });
 
+    it('while the hub drains, but not of an agent whose session is still here', async () => {
+      const port = await listen({ draining: ({ agentId }) => agentId !== 'site-a' });
+      expect((await upgrade(port)).status).to.equal(101);
+      expect(told).to.deep.equal(['link site-a']);
+    });
+
     it('while the hub drains, with a hint when to come again', async () => {
       const { status, headers } = await upgrade(await listen({ draining: () => true }));
       expect([status, headers['retry-after']]).to.deep.equal([503, '1']);

@@ -34,12 +34,12 @@ describe('TunnelRegistry', () => {
     expect(registry.all()).to.deep.equal([]);
   });
 
-  it('keeps a draining tunnel beside the one that names it, without new streams', () => {
+  it('keeps a tunnel beside the one of the same process that names it, without new streams', () => {
     const registry = new TunnelRegistry();
     const older = newTunnel({ sessionId: 'old' });
-    older.harness.pump.drain(CloseCode.Normal, 0);
     const newer = newTunnel({ sessionId: 'new' });
     registry.add(older.tunnel, undefined);
+    // No GOAWAY has come: it may have been lost with the link.
     expect(registry.add(newer.tunnel, 'old')).to.equal(undefined);
     expect([...registry.candidates()]).to.deep.equal([newer.tunnel]);
     expect([...registry.retired()]).to.deep.equal([older.tunnel]);
@@ -49,11 +49,12 @@ describe('TunnelRegistry', () => {
     expect(registry.all()).to.deep.equal([newer.tunnel]);
   });
 
-  it('replaces a tunnel that does not drain, whatever the newer one says', () => {
+  it('replaces the tunnel of another process, whatever the newer one says', () => {
     const registry = new TunnelRegistry();
-    const older = newTunnel({ sessionId: 'old' }).tunnel;
-    registry.add(older, undefined);
-    expect(registry.add(newTunnel().tunnel, 'old')).to.equal(older);
+    const older = newTunnel({ sessionId: 'old', bootId: 'boot-1' });
+    older.harness.pump.drain(CloseCode.Normal, 0);
+    registry.add(older.tunnel, undefined);
+    expect(registry.add(newTunnel({ bootId: 'boot-2' }).tunnel, 'old')).to.equal(older.tunnel);
     expect([...registry.retired()]).to.deep.equal([]);
   });
 
@@ -69,11 +70,14 @@ describe('TunnelRegistry', () => {
     const registry = new TunnelRegistry();
     const { tunnel, harness } = newTunnel({ sessionId: 'mine' });
     registry.add(tunnel, undefined);
+    expect([registry.has('site-a'), registry.has('site-b')]).to.deep.equal([true, false]);
     harness.link.end(1006);
+    expect(registry.has('site-a')).to.equal(true);
     expect(registry.bySession('mine')).to.equal(tunnel);
     expect(registry.bySession('other')).to.equal(undefined);
     expect(registry.connected).to.equal(0);
     registry.remove(tunnel);
     expect(registry.bySession('mine')).to.equal(undefined);
+    expect(registry.has('site-a')).to.equal(false);
   });
 });

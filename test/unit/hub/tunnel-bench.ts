@@ -29,6 +29,7 @@ export class TunnelBench {
   readonly registry = new TunnelRegistry();
   readonly available: string[] = [];
   verify: (token: string) => Promise<Identity> = () => Promise.reject(new AuthError('malformed', 'no token'));
+  draining = false;
   readonly #context: TunnelContext;
 
   constructor(changes: HubChanges = {}) {
@@ -43,6 +44,7 @@ export class TunnelBench {
       version: '1.2.3',
       config: () => config,
       verify: (token) => this.verify(token),
+      draining: () => this.draining,
       onAvailable: (connectors) => void this.available.push(...connectors),
     };
   }
@@ -99,4 +101,5 @@ export function helloFrame(changes: Partial<Hello> = {}): {
 export const resumeOf = ({ sessionId, resume }: HelloAck): NonNullable<Hello['resume']> => ({
   sessionId,
   token: resume?.token ?? '',
+  only: false,
 });

@@ -11,6 +11,7 @@ export interface TestTunnel {
 export interface TestTunnelOptions {
   readonly agentId?: string;
   readonly sessionId?: string;
+  readonly bootId?: string;
   readonly expiresAtMs?: number;
   readonly maxStreams?: number;
   readonly resumeGraceMs?: number;
@@ -35,7 +36,7 @@ export function newTunnel(options: TestTunnelOptions = {}): TestTunnel {
         tokenId: undefined,
       },
       sessionId: options.sessionId ?? `session-${count}`,
-      bootId: 'boot',
+      bootId: options.bootId ?? 'boot',
       agentVersion: '1.0.0',
       remoteAddress: '192.0.2.1',
       connectedAt: 0,

@@ -17,7 +17,7 @@ const HELLO_DOCUMENT: Hello = {
   features: ['resume'],
   connectors: ['db', 'ldap'],
   limits: LIMITS,
-  resume: { sessionId: 's', token: 't' },
+  resume: { sessionId: 's', token: 't', only: false },
   overlaps: undefined,
 };
 const ACK_DOCUMENT: HelloAck = {
