@@ -3,7 +3,7 @@
  * not to accepted or upgraded ones. The only place that knows how Node keeps it (lib/net.js: three symbols and
  * `handle.useUserBuffer`, the same from Node 12 to 24); where that is not found, 'data' events are copied instead.
  */
-import { Socket, type ConnectOpts } from 'node:net';
+import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 
 export interface ReadTarget {
   /** The memory for the next read; asked for once at first, then after each `onRead`. */
@@ -27,7 +27,7 @@ interface Keys {
 function findKeys(): Keys | undefined {
   const callback = (): boolean => true;
   const generate = (): Uint8Array => new Uint8Array(1);
-  const options: ConnectOpts = { onread: { buffer: generate, callback } };
+  const options: ConnectOpts & SocketConstructorOpts = { onread: { buffer: generate, callback } };
   const probe = new Socket(options);
   const values = probe as unknown as Record<symbol, unknown>;
   const symbols = Object.getOwnPropertySymbols(probe);

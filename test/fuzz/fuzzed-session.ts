@@ -11,6 +11,7 @@ import {
   type SessionOptions,
 } from '../../protocol/index.js';
 import type { Prng } from './prng.js';
+import { bytesOf } from '../support/transmit.js';
 
 const WINDOW = 16_384;
 const MOST_WINDOW = 65_536;
@@ -148,23 +149,23 @@ export class FuzzedSession {
       message !== undefined;
       message = this.session.pollTransmit(this.now)
     ) {
-      const bytes = message.head.length + (message.body?.length ?? 0);
-      if (bytes === 0 || bytes > 262_144) fail(`a message of ${bytes} bytes`);
-      total += bytes;
+      const bytes = bytesOf(message);
+      if (bytes.length === 0 || bytes.length > 262_144) fail(`a message of ${bytes.length} bytes`);
+      total += bytes.length;
       if (total > MOST_WAITING_BYTES) fail(`more than ${total} bytes waited for the link`);
-      this.#readFrames(message.head);
-      messages.push(message.body === undefined ? message.head : Buffer.concat([message.head, message.body]));
+      this.#readFrames(bytes);
+      messages.push(bytes);
     }
     return messages;
   }
 
-  /** Follows what the session tells its peer, from the headers in a message's head. */
-  #readFrames(head: Uint8Array): void {
-    const view = new DataView(head.buffer, head.byteOffset, head.length);
-    for (let at = 0; at < head.length;) {
+  /** Follows what the session tells its peer, from the headers in a message. */
+  #readFrames(message: Uint8Array): void {
+    const view = new DataView(message.buffer, message.byteOffset, message.length);
+    for (let at = 0; at < message.length;) {
       const length = view.getUint32(at) >>> 8;
       const life = this.lives.get(view.getUint32(at + 5));
-      const type = head[at + 3];
+      const type = message[at + 3];
       if (life !== undefined) {
         if (type === FrameType.Data) life.sent = Number(view.getBigUint64(at + 9)) + length - 8;
         if (type === FrameType.Fin) life.sent = Number(view.getBigUint64(at + 9)) + 1;

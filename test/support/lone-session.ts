@@ -1,6 +1,7 @@
 /** One session whose peer is the test itself: frames in, frames out, events kept. For what an honest peer never does. */
 import { Session, type SessionEvent, type SessionOptions } from '../../protocol/index.js';
 import type { Frame } from '../../protocol/wire/frame.js';
+import { bytesOf } from './transmit.js';
 import { decodeFrames, encodeFrames, splitFrames } from './wire-frames.js';
 
 const LIMITS = { windowBytes: 65_536, maxStreams: 100, maxPayload: 65_536 };
@@ -49,7 +50,7 @@ export class LoneSession {
   messages(): Uint8Array[] {
     const messages: Uint8Array[] = [];
     for (let next = this.session.pollTransmit(this.now); next; next = this.session.pollTransmit(this.now)) {
-      messages.push(Buffer.concat([next.head, next.body ?? new Uint8Array(0)]));
+      messages.push(bytesOf(next));
     }
     this.#takeEvents();
     return messages;

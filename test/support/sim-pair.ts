@@ -10,6 +10,7 @@ import {
   type SessionEvent,
   type SessionOptions,
 } from '../../protocol/index.js';
+import { bytesOf } from './transmit.js';
 
 /** Window of every stream unless a test says otherwise, in bytes. */
 export const WINDOW = 65_536;
@@ -272,7 +273,7 @@ export class SimPair {
       const message = wire.paused ? undefined : wire.from.session.pollTransmit(this.now);
       if (message !== undefined) {
         moved = true;
-        const bytes = Buffer.concat([message.head, message.body ?? new Uint8Array(0)]);
+        const bytes = bytesOf(message);
         this.linkBytes += bytes.length;
         this.#onMessage?.(from, bytes);
         for (const one of this.#broken ? [] : this.#tamper(bytes)) {

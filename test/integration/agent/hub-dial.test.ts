@@ -6,7 +6,7 @@ import type { DialFailure } from '../../../agent/dial/failure.js';
 import { fetchPeerIssuer } from '../../../agent/dial/peer-issuer.js';
 import { createDialAgent, type DialAgent } from '../../../agent/dial/proxy.js';
 import { loadTlsMaterial } from '../../../agent/dial/tls-roots.js';
-import { connectWsLink } from '../../../transport/ws-link.js';
+import { connectLink } from '../../../transport/websocket/connect.js';
 import { startBlackHole } from '../../support/black-hole.js';
 import { fdCount } from '../../support/fds.js';
 import { freePort } from '../../support/free-port.js';
@@ -40,7 +40,7 @@ describe('agent/dial to real servers that are not what they should be', () => {
     deadlineMs = 5000,
   ): Promise<DialFailure> {
     const options = { url, headers: {}, httpAgent: undefined, tls: { ca: roots }, signal, deadlineMs };
-    const error: unknown = await connectWsLink(options).then(
+    const error: unknown = await connectLink(options).then(
       (link) => link.terminate(),
       (reason: unknown) => reason,
     );
@@ -60,7 +60,7 @@ describe('agent/dial to real servers that are not what they should be', () => {
   it('connects to a hub whose issuer is in ca_file, beside the built-in roots', async () => {
     const hub = await owner.own(startHub(certificate));
     const url = `wss://localhost:${hub.port}/tunnel`;
-    const link = await connectWsLink({
+    const link = await connectLink({
       url,
       headers: {},
       httpAgent: undefined,
@@ -78,7 +78,7 @@ describe('agent/dial to real servers that are not what they should be', () => {
     const url = 'wss://other.invalid/tunnel';
     const agent = dialThrough(proxy, url);
     const options = { url, headers: {}, httpAgent: agent.httpAgent, tls: { ca }, signal, deadlineMs: 5000 };
-    const error: unknown = await connectWsLink(options).catch((reason: unknown) => agent.attribute(reason));
+    const error: unknown = await connectLink(options).catch((reason: unknown) => agent.attribute(reason));
     agent.destroy();
     const described = describeDialFailure(error, { url, proxy: agent.describe(), nowMs });
     expect(described).to.include({ reason: 'tls_name_mismatch', permanent: true });

@@ -8,7 +8,7 @@ import type { ProxyConfig } from '../../../config/types.js';
 import { createDialAgent, type DialAgent } from '../../../agent/dial/proxy.js';
 import { ProxyError } from '../../../agent/dial/proxy-error.js';
 import type { Link } from '../../../transport/link.js';
-import { connectWsLink } from '../../../transport/ws-link.js';
+import { connectLink } from '../../../transport/websocket/connect.js';
 import { fdCount } from '../../support/fds.js';
 import { freePort } from '../../support/free-port.js';
 import { Owner } from '../../support/owner.js';
@@ -67,7 +67,7 @@ describe('agent/dial through a proxy', () => {
       ...(options.clock && { clock: options.clock }),
     });
     const abort = new AbortController();
-    const link = connectWsLink({
+    const link = connectLink({
       url,
       headers: { Authorization: TOKEN },
       httpAgent: agent.httpAgent,

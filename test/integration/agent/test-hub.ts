@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { WsAcceptor } from '../../../transport/ws-link.js';
+import { acceptLink } from '../../../transport/websocket/accept.js';
 import type { Certificate } from '../../support/pki.js';
 import { portOf } from '../../support/tcp-targets.js';
 
@@ -15,7 +15,6 @@ export interface TestHub {
 
 /** Accepts every upgrade, or answers all of them with `status`; over TLS when given a certificate. */
 export function startHub(certificate?: Certificate, status?: number): Promise<TestHub> {
-  const acceptor = new WsAcceptor();
   const tokens: string[] = [];
   const open = new Set<Duplex>();
   const server =
@@ -27,7 +26,7 @@ export function startHub(certificate?: Certificate, status?: number): Promise<Te
         });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     tokens.push(request.headers.authorization ?? '');
-    if (status === undefined) acceptor.accept(request, socket, head, () => undefined);
+    if (status === undefined) acceptLink(request, socket, head, () => undefined);
     else
       socket.end(
         `HTTP/1.1 ${status} Test\r\nRetry-After: 7\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,

@@ -37,8 +37,8 @@ describe('the packing of messages', () => {
     const bytes = randomBytes(100_000);
     lone.session.write(2, bytes);
     const message = lone.session.pollTransmit(0);
-    expect(message?.head).to.have.length(17);
-    expect(message?.body?.buffer).to.equal(bytes.buffer);
+    expect(message?.bytes).to.have.length(17);
+    expect(message?.tail?.buffer).to.equal(bytes.buffer);
   });
 
   it('keeps every message below the largest size, whatever waits', () => {

@@ -7,6 +7,7 @@ import { CutPair } from '../../support/cut-pair.js';
 import { LoneSession } from '../../support/lone-session.js';
 import { SimPair } from '../../support/sim-pair.js';
 import { decodeFrames } from '../../support/wire-frames.js';
+import { bytesOf } from '../../support/transmit.js';
 
 const GRACE_MS = 60_000;
 const GRACE = { resumeGraceMs: GRACE_MS };
@@ -305,7 +306,7 @@ describe('streams that are over', () => {
     sim.pause(sim.hub, false);
     sim.reconnect();
     const [message] = [sim.agent.session.pollTransmit(sim.now)];
-    expect(decodeFrames([message!.head]).map((row) => 'cid' in row && row.cid)).to.deep.equal([cid, 0]);
+    expect(decodeFrames([bytesOf(message!)]).map((row) => 'cid' in row && row.cid)).to.deep.equal([cid, 0]);
   });
 
   it('call for PINGs when they are many, far fewer than would count as flooding, and all are answered', () => {
@@ -343,7 +344,7 @@ function rowsOfNextTable(sim: SimPair): number {
   sim.reconnect();
   let rows = 0;
   for (let next = sim.hub.session.pollTransmit(sim.now); next; next = sim.hub.session.pollTransmit(sim.now)) {
-    rows += decodeFrames([next.head]).length;
+    rows += decodeFrames([bytesOf(next)]).length;
   }
   return rows;
 }

@@ -25,7 +25,7 @@ function play(scheduler: Scheduler): { turn: Turn; bytes: number } | undefined {
   if (turn === undefined) return undefined;
   const { buffer, peerLimit } = turn.stream;
   const most = Math.min(turn.most, PAYLOAD, peerLimit - buffer.sent);
-  const bytes = turn.stream.buffer.unsent > 0 ? buffer.take(most).length : 0;
+  const bytes = turn.stream.buffer.unsent > 0 ? buffer.take(most).bytes.length : 0;
   if (turn.stream.finDue) turn.stream.finSent = true;
   scheduler.sent(turn.stream, bytes);
   return { turn, bytes };

@@ -49,7 +49,7 @@ function run(buffer: SendBuffer, naive: NaiveBuffer, todo: Command): void {
     buffer.write(bytes);
     naive.write(bytes);
   } else if (todo.do === 'take') {
-    const taken = buffer.take(todo.most);
+    const taken = buffer.take(todo.most).bytes;
     expect(taken.length).to.be.at.most(todo.most);
     expect(taken.length > 0).to.equal(naive.sent < naive.bytes.length);
     const end = naive.sent + taken.length;
@@ -90,7 +90,7 @@ describe('a send buffer', () => {
           Buffer.compare(Buffer.concat(rest), naive.slice(naive.acknowledged, naive.bytes.length)),
         ).to.equal(0);
         expect(buffer.held + buffer.unsent).to.equal(0);
-        expect(buffer.take(10)).to.have.length(0);
+        expect(buffer.take(10).bytes).to.have.length(0);
       }),
       { numRuns: 400 },
     );
@@ -98,7 +98,7 @@ describe('a send buffer', () => {
 
   it('gives nothing when nothing was written', () => {
     const buffer = new SendBuffer();
-    expect(buffer.take(100)).to.have.length(0);
+    expect(buffer.take(100).bytes).to.have.length(0);
     expect(buffer.acknowledge(0)).to.equal(0);
     expect(buffer.rewind(0)).to.equal(0);
     expect(buffer.drain()).to.deep.equal([]);
@@ -108,7 +108,7 @@ describe('a send buffer', () => {
     const buffer = new SendBuffer();
     const bytes = fresh(100_000);
     buffer.write(bytes);
-    const taken = buffer.take(65_536);
+    const taken = buffer.take(65_536).bytes;
     expect(taken.buffer).to.equal(bytes.buffer);
     expect(taken.length).to.equal(65_536);
   });
@@ -116,15 +116,15 @@ describe('a send buffer', () => {
   it('joins small pieces, up to 16 KiB', () => {
     const buffer = new SendBuffer();
     for (let n = 0; n < 3000; n++) buffer.write(fresh(10));
-    expect(buffer.take(65_536).length).to.equal(16_384);
-    expect(buffer.take(100).length).to.equal(100);
+    expect(buffer.take(65_536).bytes.length).to.equal(16_384);
+    expect(buffer.take(100).bytes.length).to.equal(100);
   });
 
   it('does not join a single small piece', () => {
     const buffer = new SendBuffer();
     const bytes = fresh(10);
     buffer.write(bytes);
-    expect(buffer.take(65_536).buffer).to.equal(bytes.buffer);
+    expect(buffer.take(65_536).bytes.buffer).to.equal(bytes.buffer);
   });
 
   it('keeps no slot for what was acknowledged long ago', () => {

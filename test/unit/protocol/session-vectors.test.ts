@@ -11,6 +11,7 @@ import {
 import type { CreditFrame, Frame } from '../../../protocol/wire/frame.js';
 import { decodeFrames, splitFrames } from '../../support/wire-frames.js';
 import { frameFrom, long, unhex, type Long, type RawFrame } from '../../support/wire-vectors.js';
+import { bytesOf } from '../../support/transmit.js';
 
 interface RawLimits {
   readonly window_bytes: number;
@@ -120,7 +121,7 @@ class Side {
       message;
       message = this.#session.pollTransmit(this.#now)
     ) {
-      const bytes = Buffer.concat([message.head, message.body ?? new Uint8Array(0)]);
+      const bytes = bytesOf(message);
       for (const frame of splitFrames(bytes).flatMap((one) => decodeFrames([one]))) {
         if (frame.type === FrameType.Credit) this.#credits.set(frame.cid, frame);
         else if (frame.type !== FrameType.Ping) this.#sent.push(frame);

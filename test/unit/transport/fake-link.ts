@@ -1,6 +1,7 @@
 import type { Transmit } from '../../../protocol/index.js';
 import type { Frame } from '../../../protocol/wire/frame.js';
 import type { Link, LinkEnd, LinkHandlers } from '../../../transport/link.js';
+import { bytesOf } from '../../support/transmit.js';
 import { decodeFrames, encodeFrames } from '../../support/wire-frames.js';
 
 /** A link whose other end is the test. */
@@ -26,15 +27,22 @@ export class FakeLink implements Link {
   get writable(): boolean {
     return this.room > 0;
   }
+  /** Every message is one write, and copied: it is done with at once. */
+  get startedWrites(): number {
+    return this.messages.length;
+  }
+  get flushedWrites(): number {
+    return this.messages.length;
+  }
   get started(): boolean {
     return this.#handlers !== undefined;
   }
   start(handlers: LinkHandlers): void {
     this.#handlers = handlers;
   }
-  send({ head, body }: Transmit): void {
+  send(message: Transmit): void {
     this.room -= 1;
-    this.messages.push(Buffer.concat([head, body ?? new Uint8Array(0)]));
+    this.messages.push(bytesOf(message));
   }
   close(code: number, reason: string): void {
     this.closed ??= { code, reason };

@@ -31,7 +31,7 @@ describe('Pipe', () => {
       pipe.attach(ours);
       pipe.bind(stream.handle);
       theirs.end(Buffer.alloc(32 * MIB));
-      await waitFor('the pause', () => ours.isPaused());
+      await waitFor('the pause', () => stream.bytes >= 100_000);
       await nextTurn();
       expect(stream.bytes, 'at most one chunk too many').to.be.within(100_000, 100_000 + 65_536);
       expect(theirs.writableLength, 'the sender is held up').to.be.greaterThan(0);
@@ -64,7 +64,7 @@ describe('Pipe', () => {
       harness.pipe.attach(ours);
       harness.pipe.bind(harness.stream.handle);
       theirs.write('hello');
-      await waitFor('the pause', () => ours.isPaused());
+      await waitFor('the pause', () => harness.stream.bytes === 5);
       harness.nowMs = 40;
       harness.pipe.onReset(resetEvent('tunnel_lost'));
       expect(harness.outcomes[0]).to.include({ waitedForTunnelMs: 40, waitedForSocketMs: 0 });
@@ -72,13 +72,15 @@ describe('Pipe', () => {
 
     it('reads nothing before there is a stream, and keeps the order with what was read too early', async () => {
       const { ours, theirs } = await sockets.pair();
-      const { pipe, stream } = new PipeHarness();
+      const { pipe, stream, counted } = new PipeHarness();
       // A socket that flows already, unlike those of the listeners.
       ours.resume();
       pipe.attach(ours);
       theirs.write('early ');
-      await waitFor('the pause', () => ours.isPaused());
+      await waitFor('the pause', () => counted.fromSocket === 6);
       theirs.end('late');
+      await nextTurn();
+      expect(counted.fromSocket).to.equal(6);
       pipe.bind(stream.handle, [text('first ')]);
       await waitFor('FIN', () => stream.finished);
       expect(stream.text).to.equal('first early late');

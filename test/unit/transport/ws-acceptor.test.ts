@@ -3,7 +3,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { expect } from 'chai';
 import { SUBPROTOCOL } from '../../../protocol/index.js';
-import { offersSubprotocol } from '../../../transport/ws-link.js';
+import { offersSubprotocol } from '../../../transport/websocket/handshake.js';
 import { Sockets } from './sockets.js';
 import { LinkServer } from './ws-peers.js';
 

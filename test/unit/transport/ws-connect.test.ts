@@ -7,17 +7,19 @@ import { createServer, type Server } from 'node:net';
 import { expect } from 'chai';
 import { SUBPROTOCOL } from '../../../protocol/index.js';
 import type { Link } from '../../../transport/link.js';
-import { connectWsLink, UpgradeError, WsAcceptor, type ConnectOptions } from '../../../transport/ws-link.js';
+import { acceptLink } from '../../../transport/websocket/accept.js';
+import { connectLink, UpgradeError, type ConnectOptions } from '../../../transport/websocket/connect.js';
 import { createPki, type Certificate, type Pki } from '../../support/pki.js';
 import { portOf } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
 import { Sockets } from './sockets.js';
 import { FrameReader, LinkLog, LinkServer, rawFrame, rawServer, switching } from './ws-peers.js';
+import { messageOf } from '../../support/transmit.js';
 
 const QUICKLY_MS = 2000;
 
 function dial(port: number, options: Partial<ConnectOptions> = {}): Promise<Link> {
-  return connectWsLink({
+  return connectLink({
     url: `ws://127.0.0.1:${port}/tunnel`,
     headers: {},
     httpAgent: undefined,
@@ -36,7 +38,7 @@ async function failureOf(dialling: Promise<Link>): Promise<NodeJS.ErrnoException
   throw new Error('the dial succeeded');
 }
 
-describe('connectWsLink', () => {
+describe('connectLink', () => {
   const sockets = new Sockets();
   const servers: Server[] = [];
   afterEach(() => {
@@ -69,8 +71,8 @@ describe('connectWsLink', () => {
     const [a, b] = [new LinkLog(), new LinkLog()];
     ours.start(a);
     theirs.start(b);
-    ours.send({ head: Buffer.from('up'), body: undefined });
-    theirs.send({ head: Buffer.from('down'), body: undefined });
+    ours.send(messageOf('up'));
+    theirs.send(messageOf('down'));
     await waitFor('both', () => a.messages.length === 1 && b.messages.length === 1);
     expect([a.messages.map(String), b.messages.map(String)]).to.deep.equal([['down'], ['up']]);
     expect(ours.remoteAddress).to.equal('127.0.0.1');
@@ -266,14 +268,13 @@ describe('connectWsLink', () => {
     const text = (file: string): string => readFileSync(file, 'utf8');
 
     async function tlsHub(options: ServerOptions = {}, host = '127.0.0.1'): Promise<number> {
-      const acceptor = new WsAcceptor();
       const server = createHttpsServer({
         cert: text(certificate.certFile),
         key: text(certificate.keyFile),
         ...options,
       });
       server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
-        acceptor.accept(request, socket, head, (link) => link.start(new LinkLog()));
+        acceptLink(request, socket, head, (link) => link.start(new LinkLog()));
       });
       server.on('connection', (socket: Socket) => sockets.own(socket));
       server.listen({ host, port: 0 });

@@ -6,6 +6,7 @@ import { waitFor } from '../../support/wait-for.js';
 import { nextTurn } from './fake-link.js';
 import { Sockets } from './sockets.js';
 import { FrameReader, LinkLog, LinkServer, rawClient, rawFrame } from './ws-peers.js';
+import { messageOf } from '../../support/transmit.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const BINARY = 0x82;
@@ -46,8 +47,8 @@ describe('the link over ws', () => {
   describe('messages', () => {
     it('go both ways, one send as one message', async () => {
       const { link, log, peer, received } = await pair();
-      link.send({ head: bytes('head '), body: bytes('body') });
-      link.send({ head: bytes('head'), body: undefined });
+      link.send({ bytes: bytes('head '), room: 0, tail: bytes('body') });
+      link.send(messageOf('head'));
       await waitFor('both', () => received.length === 2);
       expect(received.map(String)).to.deep.equal(['head body', 'head']);
       peer.send(bytes('answer'));
@@ -90,7 +91,7 @@ describe('the link over ws', () => {
       await waitFor('the large one', () => log.messages.length === 1);
       expect(log.messages[0]).to.have.length(MAX_MESSAGE_BYTES);
       peer.send(Buffer.alloc(MAX_MESSAGE_BYTES + 1));
-      expect(await closed).to.equal('1009');
+      expect(await closed).to.equal('1009 a message is longer than 262144 bytes');
       expect(log.messages).to.have.length(1);
     });
 
@@ -102,7 +103,7 @@ describe('the link over ws', () => {
       expect(log.messages[0]).to.have.length(2000);
       for (let sent = 0; sent <= MAX_MESSAGE_BYTES; sent += 65_536)
         peer.send(Buffer.alloc(65_536), { fin: false });
-      expect(await closed).to.equal('1009');
+      expect(await closed).to.equal('1009 a message is longer than 262144 bytes');
     });
 
     it('must be binary: text is answered with 4400 and not handed on', async () => {
@@ -186,7 +187,7 @@ describe('the link over ws', () => {
 
     it('comes behind what was sent', async () => {
       const { link, received, closed } = await pair();
-      for (let count = 0; count < 20; count += 1) link.send({ head: Buffer.alloc(65_536), body: undefined });
+      for (let count = 0; count < 20; count += 1) link.send(messageOf(Buffer.alloc(65_536)));
       link.close(CloseCode.Draining, '');
       expect(await closed).to.equal('4503');
       expect(received.reduce((sum, { length }) => sum + length, 0)).to.equal(20 * 65_536);
@@ -218,7 +219,7 @@ describe('the link over ws', () => {
       await log.end();
       link.close(CloseCode.Protocol, 'three');
       link.terminate();
-      link.send({ head: bytes('late'), body: undefined });
+      link.send(messageOf('late'));
       await nextTurn();
       expect(log.ends).to.deep.equal([{ code: 1000, reason: 'one' }]);
     });
@@ -273,14 +274,14 @@ describe('the link over ws', () => {
         await nextTurn();
         const before = sent;
         while (link.writable) {
-          link.send({ head: Buffer.alloc(65_536), body: undefined });
+          link.send(messageOf(Buffer.alloc(65_536)));
           sent += 65_536;
           mostQueued = Math.max(mostQueued, link.bufferedBytes);
         }
         return sent === before;
       };
       await waitFor('the kernel to be full', fill);
-      expect(mostQueued).to.be.within(262_144, 262_144 + 65_536 + 1024);
+      expect(mostQueued, 'two messages').to.be.within(2 * 65_536, 2 * (65_536 + 14));
       const told = log.writable;
       socket.resume();
       await waitFor('room', () => log.writable > told);

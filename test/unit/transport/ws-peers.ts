@@ -6,7 +6,7 @@ import { createServer as createTcpServer, type Server as TcpServer, type Socket 
 import type { Duplex } from 'node:stream';
 import { SUBPROTOCOL } from '../../../protocol/index.js';
 import type { Link, LinkEnd, LinkHandlers } from '../../../transport/link.js';
-import { WsAcceptor } from '../../../transport/ws-link.js';
+import { acceptLink } from '../../../transport/websocket/accept.js';
 import { portOf } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { Sockets } from './sockets.js';
@@ -54,13 +54,12 @@ export class LinkServer {
     server.listen({ host: '127.0.0.1', port: 0 });
     await once(server, 'listening');
     const started = new LinkServer(server);
-    const acceptor = new WsAcceptor();
     server.on('connection', (socket) => {
       started.#sockets.add(socket);
       socket.once('close', () => started.#sockets.delete(socket));
     });
     server.on('upgrade', (request, socket, head) => {
-      acceptor.accept(request, socket, head, (link) => started.links.push(link));
+      acceptLink(request, socket, head, (link) => started.links.push(link));
     });
     return started;
   }
