@@ -119,7 +119,7 @@ class ProxiedDial implements DialAgent {
       const message = `the proxy ${this.#choice.description} sent more than ${MAX_ANSWER_BYTES} bytes without an HTTP answer to CONNECT`;
       this.#fail(request, new ProxyError('bad_response', message));
     });
-    // A request given up before it has a socket tells nobody but by this deprecated event; ws gives up with abort().
+    // A request given up before it has a socket tells nobody but by this deprecated event; the link gives up with abort().
     const events: EventEmitter = request;
     events.once('abort', () => {
       this.#cancel();

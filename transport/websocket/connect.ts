@@ -77,7 +77,9 @@ export function connectLink(options: ConnectOptions): Promise<Link> {
       request.on('error', () => {
         // Destroying a request that is under way reports once more.
       });
-      request.destroy();
+      // Not destroy(): while the proxy has not given a socket yet, only this tells `httpAgent` that nobody waits for it.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
+      request.abort();
     };
     const onAbort = (): void =>
       fail(Object.assign(new Error('the attempt was cancelled'), { code: 'ABORT_ERR' }));
