@@ -66,7 +66,9 @@ export class Hub {
     this.#processBudget = { heldBytes: 0, limitBytes: config.limits.processBufferBytes };
     this.#verifier = this.#newVerifier(config);
     this.#pdp = this.#newPdp(config);
-    this.#waitingRoom = new AgentWaitingRoom(config.limits.maxConnTotal, this.#clock);
+    this.#waitingRoom = new AgentWaitingRoom(config.limits.maxConnTotal, this.#clock, (connector) =>
+      this.#registry.freePlaces(connector),
+    );
     this.#relays = new Relays({
       clock: this.#clock,
       log: deps.log,

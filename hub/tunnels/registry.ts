@@ -51,6 +51,16 @@ export class TunnelRegistry {
     return this.#current.values();
   }
 
+  /** Streams of a connector that could be begun now, by agent. */
+  freePlaces(connector: string): Map<string, number> {
+    const places = new Map<string, number>();
+    for (const tunnel of this.candidates()) {
+      if (tunnel.connectors.has(connector) && tunnel.freePlaces > 0)
+        places.set(tunnel.agentId, tunnel.freePlaces);
+    }
+    return places;
+  }
+
   /** Every tunnel that is up. */
   all(): Tunnel[] {
     return [...this.#current.values(), ...this.#retired];

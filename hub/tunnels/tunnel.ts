@@ -71,6 +71,10 @@ export class Tunnel implements AgentCandidate {
   get full(): boolean {
     return this.activeStreams >= this.#maxStreams;
   }
+  /** Streams that it could take now. */
+  get freePlaces(): number {
+    return this.acceptsNew ? this.#maxStreams - this.activeStreams : 0;
+  }
   /** The token is over: nothing new. */
   get expired(): boolean {
     return this.#wallClock() >= this.#expiresAtMs;

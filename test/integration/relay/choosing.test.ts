@@ -53,6 +53,25 @@ describe('the agent that serves a client', () => {
     expect(served.filter((agent) => agent === 'site-b')).to.have.length(3);
   });
 
+  it('is free again as soon as a stream has ended, for the client that waits', async () => {
+    const site = (held.site = await Site.start({ web: { waitForAgentMs: 20_000 } }));
+    const { port } = await site.target(echo);
+    await site.agent({ web: port }, { changes: { limits: { maxInflightCids: 2 } } });
+    const first = [await site.client('web'), await site.client('web')];
+    for (const client of first) await expectEcho(client, 'before');
+    const waiting = ['one', 'two', 'three'].map(async (name) => {
+      const client = await site.client('web');
+      await expectEcho(client, name);
+      client.end();
+    });
+    await waitFor('all to be there', async () => (await site.scraped('tcp_active_connections')) === 5);
+    const startedMs = performance.now();
+    first[0]?.resetAndDestroy();
+    await Promise.all(waiting);
+    expect(performance.now() - startedMs).to.be.below(5000);
+    expect(site.book.of('no_agent_for_connector')).to.deep.equal([]);
+  });
+
   it('is only one that the listener names', async () => {
     const site = (held.site = await Site.start({ web: { agents: ['site-b'] } }));
     const target = await site.target(echo);

@@ -51,6 +51,52 @@ describe('waiting for an agent', () => {
     expect(room.size).to.equal(1);
   });
 
+  describe('while every agent is full', () => {
+    let places: Map<string, number>;
+    beforeEach(() => {
+      places = new Map();
+      room = new AgentWaitingRoom(10, clock, (connector) => (connector === 'db' ? places : new Map()));
+    });
+
+    it('goes on when a stream has ended: as many clients as there are places, first come first', async () => {
+      for (const client of ['one', 'two', 'three']) void wait(client);
+      void wait('elsewhere', 'ldap');
+      clock.advance(1000);
+      expect(await settled()).to.deep.equal([]);
+      places.set('site-a', 1).set('site-b', 1);
+      clock.advance(50);
+      expect(await settled()).to.deep.equal(['one available', 'two available']);
+      clock.advance(50);
+      expect(await settled()).to.include('three available');
+      expect(room.size).to.equal(1);
+    });
+
+    it('wakes nobody whom the agent with the place may not serve', async () => {
+      void room
+        .wait('db', { deadlineMs: 3000, agents: ['site-b'] })
+        .then((outcome) => results.push(`picky ${outcome}`));
+      void wait('anybody');
+      places.set('site-a', 5);
+      clock.advance(50);
+      expect(await settled()).to.deep.equal(['anybody available']);
+      places.set('site-b', 1);
+      clock.advance(50);
+      expect(await settled()).to.deep.equal(['anybody available', 'picky available']);
+    });
+
+    it('looks only as long as somebody waits', async () => {
+      void wait('one');
+      expect(clock.pending).to.equal(2);
+      clock.advance(3000);
+      expect(await settled()).to.deep.equal(['one timeout']);
+      expect(clock.pending).to.equal(0);
+      void wait('two', 'db', 6000);
+      expect(clock.pending).to.equal(2);
+      room.close();
+      expect(clock.pending).to.equal(0);
+    });
+  });
+
   it('ends at the deadline and not before', async () => {
     void wait('one', 'db', 3000);
     clock.advance(2999);

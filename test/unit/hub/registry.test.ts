@@ -1,7 +1,17 @@
 import { expect } from 'chai';
 import { TunnelRegistry } from '../../../hub/tunnels/registry.js';
 import { CloseCode } from '../../../protocol/index.js';
+import type { StreamOwner } from '../../../transport/pump.js';
 import { newTunnel } from './tunnels.js';
+
+const lonelyOwner: StreamOwner = {
+  onOpened: () => undefined,
+  onData: () => undefined,
+  onFinished: () => undefined,
+  onWritable: () => undefined,
+  onReset: () => undefined,
+  onClosed: () => undefined,
+};
 
 describe('TunnelRegistry', () => {
   it('gives new streams to the tunnels that are there, in the order in which their agents came', () => {
@@ -64,6 +74,21 @@ describe('TunnelRegistry', () => {
     older.harness.pump.drain(CloseCode.Normal, 0);
     registry.add(older.tunnel, undefined);
     expect(registry.add(newTunnel().tunnel, 'another')).to.equal(older.tunnel);
+  });
+
+  it('knows how many streams of a connector could be begun, and at whom', () => {
+    const registry = new TunnelRegistry();
+    const made = [
+      newTunnel({ agentId: 'roomy', maxStreams: 3 }),
+      newTunnel({ agentId: 'full', maxStreams: 0 }),
+      newTunnel({ agentId: 'other', connectors: ['db'] }),
+      newTunnel({ agentId: 'lost' }),
+    ];
+    for (const { tunnel } of made) registry.add(tunnel, undefined);
+    made[3]?.harness.link.end(1006);
+    expect([...registry.freePlaces('web')]).to.deep.equal([['roomy', 3]]);
+    made[0]?.tunnel.pump.open('web', '', lonelyOwner);
+    expect([...registry.freePlaces('web')]).to.deep.equal([['roomy', 2]]);
   });
 
   it('finds a session as long as it lives, also without a link, but does not count it as connected', () => {
