@@ -22,6 +22,9 @@ export interface World {
   readonly keys: TestKeys;
 }
 
+/** A daemon that starts gets more time than one that runs: on a busy machine Node alone takes seconds. */
+const START: WaitOptions = { timeoutMs: 40_000 };
+
 let shared: Promise<World> | undefined;
 
 /** The world of this test process, made once. */
@@ -160,7 +163,7 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   writeFileSync(configFile, hubYaml(base, options.listeners, ports, options.config ?? {}));
   const child = startNowconnect('hub', ['hub', '--config', configFile], options.env, options.launcher);
   const hub = new Hub(child, configFile, metricsPort, tunnelPort, options, ports, base);
-  if (!options.noWait) await hub.waitReady();
+  if (!options.noWait) await hub.waitReady(START);
   return hub;
 }
 
@@ -249,6 +252,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     options.launcher,
   );
   const agent = new Agent(child, configFile, metricsPort, healthPort, agentId, tokenFile);
-  if (!options.noWait) await agent.waitReady();
+  if (!options.noWait) await agent.waitReady(START);
   return agent;
 }
