@@ -8,7 +8,7 @@ import type { ProcessBudget } from '../protocol/index.js';
 import { atMost, systemClock, type Clock } from '../transport/clock.js';
 import type { StreamOffer } from '../transport/pump.js';
 import { startHealthServer, type HealthServer } from './health/health-server.js';
-import { TargetRelay } from './relay/target-relay.js';
+import { TargetRelay, type TargetRelayContext } from './relay/target-relay.js';
 import { sharedLookup } from './targets/shared-lookup.js';
 import { TargetMap } from './targets/target-map.js';
 import { tokenExpiry } from './token/token-expiry.js';
@@ -46,6 +46,8 @@ export class Agent {
   readonly #loop: TunnelLoop;
   readonly #processBudget: ProcessBudget = { heldBytes: 0, limitBytes: PROCESS_BUFFER_BYTES };
   readonly #relays = new Set<TargetRelay>();
+  /** By connector. */
+  readonly #contexts = new Map<string, TargetRelayContext>();
   readonly #lookup = sharedLookup();
   #config: AgentConfig;
   #targets: TargetMap;
@@ -145,6 +147,7 @@ export class Agent {
     // What is read at each attempt counts from the next one on; ports stay as they are until a restart.
     const { healthHost, healthPort, metricsPort } = before.observability;
     this.#config = { ...next, observability: { ...next.observability, healthHost, healthPort, metricsPort } };
+    this.#contexts.clear();
     if (before.tunnel.tokenFile !== next.tunnel.tokenFile) void this.#watchToken();
     if (differ(before.tunnel, next.tunnel) || differ(before.proxy, next.proxy)) this.#loop.renew();
     const ports = ['healthHost', 'healthPort', 'metricsPort'] as const;
@@ -194,9 +197,8 @@ export class Agent {
     const target = exportedConnectors.includes(offer.connector)
       ? this.#targets.find(offer.connector)
       : undefined;
-    const counters = metrics.forConnector(offer.connector);
     if (target === undefined) {
-      counters.rejected('denied');
+      metrics.forConnector(offer.connector).rejected('denied');
       log.warn('target_failed', {
         cid: offer.cid,
         connector: offer.connector,
@@ -207,6 +209,16 @@ export class Agent {
       tunnel.pump.refuse(offer.cid, 'unknown_connector');
       return;
     }
+    const relay = new TargetRelay(this.#contextOf(offer.connector), tunnel, offer, target);
+    this.#relays.add(relay);
+    relay.start();
+  }
+
+  /** What all streams of a connector share; made anew after a reload. */
+  #contextOf(connector: string): TargetRelayContext {
+    const known = this.#contexts.get(connector);
+    if (known !== undefined) return known;
+    const { log, metrics } = this.#deps;
     const context = {
       clock: this.#clock,
       log,
@@ -214,16 +226,17 @@ export class Agent {
         targets: this.#targets,
         lookup: this.#lookup,
         clock: this.#clock,
-        onHealth: (connector: string, endpoint: string, healthy: boolean, why: string | undefined) =>
+        onHealth: (name: string, endpoint: string, healthy: boolean, why: string | undefined) =>
           healthy
-            ? log.info('target_recovered', { connector, endpoint })
-            : log.warn('target_unhealthy', { connector, endpoint, why }),
+            ? log.info('target_recovered', { connector: name, endpoint })
+            : log.warn('target_unhealthy', { connector: name, endpoint, why }),
       },
-      counters,
+      counters: metrics.forConnector(connector),
       idleTimeoutMs: this.#config.limits.idleTimeoutMs,
       onEnd: (relay: TargetRelay) => this.#onRelayEnd(relay),
     };
-    this.#relays.add(new TargetRelay(context, tunnel, offer, target));
+    this.#contexts.set(connector, context);
+    return context;
   }
 
   #onRelayEnd(relay: TargetRelay): void {

@@ -1,14 +1,14 @@
 /** Carries one offered stream: looks its connector up in the agent's own map, connects the target, and reports the end. */
+import type { Socket } from 'node:net';
 import type { Logger } from '../../observability/log.js';
 import type { ConnectorMetrics } from '../../observability/connector-metrics.js';
 import type { RstReason } from '../../protocol/index.js';
 import type { Clock } from '../../transport/clock.js';
-import { Pipe, type PipeOutcome } from '../../transport/pipe.js';
-import { resetSocket } from '../../transport/reset-socket.js';
+import { Pipe, type PipeHooks, type PipeOutcome } from '../../transport/pipe.js';
 import type { StreamHandle, StreamOffer } from '../../transport/pump.js';
 import type { TargetConfig } from '../../config/types.js';
-import { connectTarget, type ConnectTargetDeps } from '../targets/connect-target.js';
-import { TargetError } from '../targets/target-error.js';
+import { TargetDial, type ConnectTargetDeps, type TargetOwner } from '../targets/connect-target.js';
+import type { TargetError } from '../targets/target-error.js';
 import type { AgentTunnel } from '../tunnel/agent-tunnel.js';
 
 export interface TargetRelayContext {
@@ -20,32 +20,32 @@ export interface TargetRelayContext {
   onEnd(relay: TargetRelay): void;
 }
 
-export class TargetRelay {
+/** It is its pipe's and its dial's own hooks: one object for each stream instead of a handful of closures. */
+export class TargetRelay implements PipeHooks, TargetOwner {
   readonly connector: string;
   readonly #context: TargetRelayContext;
-  readonly #offer: StreamOffer;
+  readonly #client: string;
   readonly #handle: StreamHandle;
   readonly #pipe: Pipe;
   readonly #startedAt: number;
-  /** Aborts the dial when the stream is gone. */
-  readonly #left = new AbortController();
+  /** Until the target is connected. */
+  #dial: TargetDial | undefined;
   #opened = false;
 
   constructor(context: TargetRelayContext, tunnel: AgentTunnel, offer: StreamOffer, target: TargetConfig) {
     this.#context = context;
-    this.#offer = offer;
+    this.#client = offer.client;
     this.connector = offer.connector;
     this.#startedAt = context.clock.now();
-    const { counters } = context;
-    this.#pipe = new Pipe('target', {
-      onBytes: (direction, count) => counters.bytes(direction === 'fromSocket' ? 'a2c' : 'c2a', count),
-      onEnd: (outcome) => this.#onEnd(outcome),
-      close: (socket) => socket.destroy(),
-      now: () => context.clock.now(),
-    });
+    this.#pipe = new Pipe('target', this);
     this.#handle = tunnel.pump.adopt(offer.cid, this.#pipe);
     this.#pipe.bind(this.#handle);
-    void this.#connect(target);
+    this.#dial = new TargetDial(this.connector, target, context.dial, this);
+  }
+
+  /** Begins to dial; to be called once. It may end before this returns. */
+  start(): void {
+    this.#dial?.start();
   }
 
   abort(reason: RstReason): void {
@@ -56,39 +56,54 @@ export class TargetRelay {
     this.#pipe.checkIdle(now, this.#context.idleTimeoutMs);
   }
 
-  async #connect(target: TargetConfig): Promise<void> {
-    const { counters, clock, log, dial } = this.#context;
-    const { connector, cid, client } = this.#offer;
-    try {
-      const socket = await connectTarget({ connector, target, signal: this.#left.signal, deps: dial });
-      if (this.#left.signal.aborted) {
-        resetSocket(socket);
-        return;
-      }
-      this.#opened = true;
-      const seconds = (clock.now() - this.#startedAt) / 1000;
-      counters.opened();
-      counters.openFinished('opened', seconds);
-      log.info('stream_opened', { cid, connector, client, open_ms: Math.round(seconds * 1000) });
-      this.#handle.accept();
-      this.#pipe.attach(socket);
-    } catch (error) {
-      if (this.#left.signal.aborted) return;
-      const reason = error instanceof TargetError ? error.rstReason : 'internal';
-      log.warn('target_failed', {
-        cid,
-        connector,
-        client,
-        reason,
-        why: error instanceof TargetError ? error.message : 'an internal error',
-        error: error instanceof TargetError ? undefined : error,
-      });
-      this.#pipe.abort(reason);
-    }
+  // ---- the target -----------------------------------------------------------------------------------------
+
+  onConnected(socket: Socket): void {
+    this.#dial = undefined;
+    this.#opened = true;
+    const { counters, clock, log } = this.#context;
+    const seconds = (clock.now() - this.#startedAt) / 1000;
+    counters.opened();
+    counters.openFinished('opened', seconds);
+    log.info('stream_opened', {
+      cid: this.#handle.cid,
+      connector: this.connector,
+      client: this.#client,
+      open_ms: Math.round(seconds * 1000),
+    });
+    this.#handle.accept();
+    this.#pipe.attach(socket);
   }
 
-  #onEnd(outcome: PipeOutcome): void {
-    this.#left.abort(new Error('the stream is gone'));
+  onDialFailed(error: TargetError): void {
+    this.#dial = undefined;
+    this.#context.log.warn('target_failed', {
+      cid: this.#handle.cid,
+      connector: this.connector,
+      client: this.#client,
+      reason: error.rstReason,
+      why: error.message,
+    });
+    this.#pipe.abort(error.rstReason);
+  }
+
+  // ---- the pipe -------------------------------------------------------------------------------------------
+
+  onBytes(direction: 'fromSocket' | 'toSocket', count: number): void {
+    this.#context.counters.bytes(direction === 'fromSocket' ? 'a2c' : 'c2a', count);
+  }
+
+  close(socket: Socket): void {
+    socket.destroy();
+  }
+
+  now(): number {
+    return this.#context.clock.now();
+  }
+
+  onEnd(outcome: PipeOutcome): void {
+    this.#dial?.cancel();
+    this.#dial = undefined;
     const { clock, counters, log } = this.#context;
     const seconds = (clock.now() - this.#startedAt) / 1000;
     const reason = outcome.reason ?? 'finished';
@@ -97,9 +112,9 @@ export class TargetRelay {
     if (!this.#opened) counters.openFinished(openResultOf(reason), seconds);
     counters.closed(reason, seconds);
     log.info('stream_closed', {
-      cid: this.#offer.cid,
+      cid: this.#handle.cid,
       connector: this.connector,
-      client: this.#offer.client,
+      client: this.#client,
       reason,
       bytes_c2a: outcome.bytesToSocket,
       bytes_a2c: outcome.bytesFromSocket,

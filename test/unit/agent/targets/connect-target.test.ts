@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { expect } from 'chai';
 import type { TargetConfig } from '../../../../config/types.js';
-import { connectTarget, type ConnectTargetDeps } from '../../../../agent/targets/connect-target.js';
+import { TargetDial, type ConnectTargetDeps } from '../../../../agent/targets/connect-target.js';
 import { TargetError } from '../../../../agent/targets/target-error.js';
 import { TargetMap } from '../../../../agent/targets/target-map.js';
 import { FakeClock } from '../fake-clock.js';
@@ -26,39 +26,76 @@ describe('agent/targets shares of the deadline', () => {
     };
   }
 
-  function dial(more: Partial<ConnectTargetDeps>, signal = new AbortController().signal): Promise<unknown> {
-    return connectTarget({ connector: 'ldaps', target: TARGET, signal, deps: deps(more) }).catch(
-      (error: unknown) => error,
-    );
+  /** Starts a dial; `outcomes` grows by what its owner is told. */
+  function dial(more: Partial<ConnectTargetDeps>): { target: TargetDial; outcomes: unknown[] } {
+    const outcomes: unknown[] = [];
+    const target = new TargetDial('ldaps', TARGET, deps(more), {
+      onConnected: (socket) => outcomes.push(socket),
+      onDialFailed: (error) => outcomes.push(error),
+    });
+    target.start();
+    return { target, outcomes };
   }
 
   it('does not try, and does not hold it against, an endpoint for which a stalled process left no time', async () => {
     const targets = new TargetMap(new Map([['ldaps', TARGET]]));
-    const error = await dial({
+    let stalledMs = 0;
+    const { outcomes } = dial({
       targets,
+      clock: { now: () => clock.now() + stalledMs, after: (delayMs, work) => clock.after(delayMs, work) },
       lookup: () => {
-        clock.advance(1000);
+        stalledMs = 1000;
         return Promise.reject(Object.assign(new Error('x'), { code: 'ENOTFOUND' }));
       },
     });
+    await settle();
+    expect(outcomes).to.have.length(1);
+    const [error] = outcomes;
     expect(error).to.be.instanceOf(TargetError);
     expect((error as TargetError).attempts.map(({ endpoint }) => endpoint)).to.deep.equal(['dc1.corp:636']);
-    expect(targets.order(TARGET, clock.now())[0]).to.equal(TARGET.endpoints[1]);
+    expect(targets.order(TARGET, clock.now() + stalledMs)[0]).to.equal(TARGET.endpoints[1]);
   });
 
-  it('destroys a connection that was made in the moment of the abort', async () => {
-    const abort = new AbortController();
-    const reason = new Error('the client left');
-    const socket = new Socket();
+  it('tries no further endpoint and says nothing once it is cancelled', async () => {
+    const sockets: Socket[] = [];
     const connect = (): Socket => {
-      setImmediate(() => {
-        socket.emit('connect');
-        abort.abort(reason);
-      });
+      const socket = new Socket();
+      sockets.push(socket);
       return socket;
     };
-    expect(await dial({ connect }, abort.signal)).to.equal(reason);
-    expect(socket.destroyed).to.equal(true);
+    const { target, outcomes } = dial({ connect });
+    await settle();
+    target.cancel();
+    expect(sockets.map(({ destroyed }) => destroyed)).to.deep.equal([true]);
+    sockets[0]?.emit('error', new Error('late'));
+    await settle();
+    expect(sockets).to.have.length(1);
+    expect(outcomes).to.deep.equal([]);
+    expect(clock.pending).to.equal(0);
+  });
+
+  it('goes on with the next endpoint when one fails, and gives the socket to the owner', async () => {
+    const sockets: Socket[] = [];
+    const health: unknown[] = [];
+    const { outcomes } = dial({
+      connect: () => {
+        const socket = new Socket();
+        sockets.push(socket);
+        return socket;
+      },
+      onHealth: (connector, endpoint, healthy) => health.push([connector, endpoint, healthy]),
+    });
+    await settle();
+    sockets[0]?.destroy(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }));
+    await settle();
+    sockets[1]?.emit('connect');
+    expect(outcomes).to.deep.equal([sockets[1]]);
+    expect(health).to.deep.equal([['ldaps', 'dc1.corp:636', false]]);
     expect(clock.pending).to.equal(0);
   });
 });
+
+/** Lets promises and the events of destroyed sockets run. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}

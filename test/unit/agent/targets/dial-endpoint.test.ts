@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { Socket, type TcpNetConnectOpts } from 'node:net';
 import { expect } from 'chai';
-import { dialEndpoint } from '../../../../agent/targets/dial-endpoint.js';
+import { EndpointDial } from '../../../../agent/targets/dial-endpoint.js';
 import { FakeClock } from '../fake-clock.js';
 
 const V4 = (last: number): LookupAddress => ({ address: `127.0.0.${last}`, family: 4 });
@@ -10,38 +10,40 @@ const ENDPOINT = { host: 'dc1.corp', port: 389 };
 /** A dial whose lookup and sockets are in the hands of the test. */
 class Bench {
   readonly clock = new FakeClock();
-  readonly abort = new AbortController();
+  readonly dial: EndpointDial;
   readonly sockets: Socket[] = [];
   readonly options: TcpNetConnectOpts[] = [];
   answer!: (addresses: LookupAddress[]) => void;
   refuse!: (error: Error) => void;
-  outcome: Socket | Error | undefined;
-  readonly ended: Promise<void>;
+  /** How it ended, as often as the owner was told. */
+  readonly outcomes: unknown[] = [];
 
-  constructor(deadlineMs = 3000) {
-    const dialled = dialEndpoint(ENDPOINT, deadlineMs, this.abort.signal, {
+  constructor(deadlineMs = 3000, endpoint = ENDPOINT) {
+    const deps = {
       clock: this.clock,
       lookup: () =>
-        new Promise((resolve, reject) => {
+        new Promise<LookupAddress[]>((resolve, reject) => {
           this.answer = resolve;
           this.refuse = reject;
         }),
-      connect: (options) => {
+      connect: (options: TcpNetConnectOpts) => {
         this.options.push(options);
         // Never connected: the test says what the kernel would.
         const socket = new Socket();
         this.sockets.push(socket);
         return socket;
       },
+    };
+    this.dial = new EndpointDial(endpoint, deps, {
+      onConnected: (socket) => this.outcomes.push(socket),
+      onFailed: (error) => this.outcomes.push(error),
     });
-    this.ended = dialled.then(
-      (socket) => {
-        this.outcome = socket;
-      },
-      (error: unknown) => {
-        this.outcome = error as Error;
-      },
-    );
+    this.dial.start(deadlineMs);
+  }
+
+  get outcome(): unknown {
+    expect(this.outcomes.length, 'told at most once').to.be.at.most(1);
+    return this.outcomes[0];
   }
 
   async resolve(...addresses: LookupAddress[]): Promise<void> {
@@ -79,7 +81,6 @@ describe('agent/targets dial of one endpoint', () => {
       keepAliveInitialDelay: 60_000,
     });
     bench.sockets[0]!.emit('connect');
-    await bench.ended;
     expect(bench.outcome).to.equal(bench.sockets[0]);
     expect(bench.sockets[0]!.isPaused()).to.equal(true);
     bench.expectNothingLeft(bench.sockets[0]);
@@ -92,7 +93,6 @@ describe('agent/targets dial of one endpoint', () => {
     await settle();
     expect(bench.options.map(({ host }) => host)).to.deep.equal(['127.0.0.1', '127.0.0.2']);
     bench.sockets[1]!.emit('connect');
-    await bench.ended;
     expect(bench.outcome).to.equal(bench.sockets[1]);
   });
 
@@ -106,7 +106,6 @@ describe('agent/targets dial of one endpoint', () => {
     bench.clock.advance(250);
     expect(bench.sockets).to.have.length(3);
     bench.sockets[0]!.emit('connect');
-    await bench.ended;
     expect(bench.outcome).to.equal(bench.sockets[0]);
     bench.expectNothingLeft(bench.sockets[0]);
   });
@@ -119,7 +118,7 @@ describe('agent/targets dial of one endpoint', () => {
     await settle();
     expect(bench.outcome).to.equal(undefined);
     bench.fail(0, 'ECONNREFUSED');
-    await bench.ended;
+    await settle();
     expect(bench.outcome).to.include({ code: 'ECONNREFUSED' });
     bench.expectNothingLeft();
   });
@@ -131,7 +130,6 @@ describe('agent/targets dial of one endpoint', () => {
     await settle();
     expect(bench.outcome).to.equal(undefined);
     bench.clock.advance(1);
-    await bench.ended;
     expect(bench.outcome).to.include({ code: 'ETIMEDOUT' });
     expect(bench.sockets).to.have.length(2);
     bench.expectNothingLeft();
@@ -140,7 +138,6 @@ describe('agent/targets dial of one endpoint', () => {
   it('puts a lookup that never answers down to DNS', async () => {
     const bench = new Bench(1000);
     bench.clock.advance(1000);
-    await bench.ended;
     expect(bench.outcome).to.include({ code: 'EAI_AGAIN' });
     await bench.resolve(V4(1));
     expect(bench.sockets, 'a late answer has no effect').to.have.length(0);
@@ -149,56 +146,73 @@ describe('agent/targets dial of one endpoint', () => {
   it("fails with the lookup's own error, and for a name without addresses", async () => {
     const unknown = new Bench();
     unknown.refuse(Object.assign(new Error('x'), { code: 'ENOTFOUND' }));
-    await unknown.ended;
+    await settle();
     expect(unknown.outcome).to.include({ code: 'ENOTFOUND' });
     unknown.expectNothingLeft();
     const empty = new Bench();
     await empty.resolve();
-    await empty.ended;
     expect(empty.outcome).to.include({ code: 'ENODATA' });
   });
 
-  it('ends at once when the signal aborts: before, during the lookup, and while connecting', async () => {
-    const reason = new Error('the client left');
+  it('does not look up what is an address already', () => {
+    const bench = new Bench(1000, { host: '::1', port: 22 });
+    expect(bench.options).to.have.length(1);
+    expect(bench.options[0]).to.include({ host: '::1', family: 6, port: 22 });
+    expect(bench.clock.pending, 'the deadline alone: there is no next address to try').to.equal(1);
+  });
+
+  it('fails when the system refuses to make a socket', () => {
+    const outcomes: unknown[] = [];
+    const noSocket = Object.assign(new Error('x'), { code: 'EMFILE' });
+    const clock = new FakeClock();
+    const connect = (): never => {
+      throw noSocket;
+    };
+    const lookup = (): never => {
+      throw new Error('must not be called');
+    };
+    new EndpointDial(
+      { host: '127.0.0.1', port: 1 },
+      { clock, connect, lookup },
+      {
+        onConnected: (socket) => outcomes.push(socket),
+        onFailed: (error) => outcomes.push(error),
+      },
+    ).start(1000);
+    expect(outcomes).to.deep.equal([noSocket]);
+    expect(clock.pending).to.equal(0);
+  });
+
+  it('ends without a word when it is cancelled, during the lookup and while connecting', async () => {
     const during = new Bench();
-    during.abort.abort(reason);
-    await during.ended;
-    expect(during.outcome).to.equal(reason);
+    during.dial.cancel();
+    during.expectNothingLeft();
     await during.resolve(V4(1));
     expect(during.sockets).to.have.length(0);
 
     const connecting = new Bench();
     await connecting.resolve(V4(1), V4(2));
     connecting.clock.advance(250);
-    connecting.abort.abort(reason);
-    await connecting.ended;
-    expect(connecting.outcome).to.equal(reason);
+    connecting.dial.cancel();
     connecting.expectNothingLeft();
-
-    const aborted = AbortSignal.abort(reason);
-    const never = (): never => {
-      throw new Error('must not be called');
-    };
-    const early: unknown = await dialEndpoint(ENDPOINT, 1000, aborted, {
-      clock: new FakeClock(),
-      lookup: never,
-      connect: never,
-    }).catch((error: unknown) => error);
-    expect(early).to.equal(reason);
+    // What the kernel says afterwards comes too late.
+    connecting.sockets[0]!.emit('connect');
+    await settle();
+    expect([during.outcomes, connecting.outcomes]).to.deep.equal([[], []]);
   });
 
-  it('is not touched by an abort, a deadline or an error of its socket after it has connected', async () => {
+  it('is not touched by a cancel, a deadline or an error of its socket after it has connected', async () => {
     const bench = new Bench(1000);
     await bench.resolve(V4(1));
     const socket = bench.sockets[0]!;
     socket.emit('connect');
-    await bench.ended;
-    bench.abort.abort();
+    bench.dial.cancel();
     bench.clock.advance(10_000);
     expect(socket.destroyed).to.equal(false);
     // Nobody else listens yet: without the dial's own listener this would end the process.
     bench.fail(0, 'ECONNRESET');
     await settle();
     expect(socket.errored).to.include({ code: 'ECONNRESET' });
+    expect(bench.outcome).to.equal(socket);
   });
 });
