@@ -53,6 +53,8 @@ export function formatIp(bytes: IpBytes): string {
  * The zone id of a link-local address stays, because without it nobody can reach that client.
  */
 export function canonicalAddress(text: string): string {
+  // There is only one way to write those.
+  if (net.isIPv4(text)) return text;
   const bytes = parseIp(text);
   if (bytes === undefined) return text;
   const zone = text.indexOf('%');

@@ -184,7 +184,7 @@ export class Listener {
   #onConnection(socket: net.Socket): void {
     // The 'close' that follows says all there is to say; without a listener an 'error' would end the process.
     socket.on('error', ignore);
-    if (socket.remoteAddress === undefined || socket.localAddress === undefined) {
+    if (socket.remoteAddress === undefined) {
       // It left before it was accepted: nobody to refuse, nothing to serve.
       socket.destroy();
       return;
@@ -217,7 +217,7 @@ export class Listener {
   #watch(socket: net.Socket): void {
     this.#open.add(socket);
     this.#counted.add(socket);
-    socket.once('close', () => {
+    socket.on('close', () => {
       this.#open.delete(socket);
       this.#counted.delete(socket);
     });
@@ -237,8 +237,7 @@ export class Listener {
   /** The last checks, then the client belongs to the owner. */
   #handOn(socket: net.Socket, peer: HostPort, header: ProxyHeader | undefined, leading: Uint8Array): void {
     const { config, allowed } = this.#policy;
-    const [client, destination] =
-      header?.kind === 'tcp' ? [header.source, header.destination] : [peer, localOf(socket)];
+    const client = header?.kind === 'tcp' ? header.source : peer;
     // A direct client (no header) was looked at before it was counted.
     if (header !== undefined && !allowed.allows(client.host)) {
       this.#rejectCidr(socket, client);
@@ -249,18 +248,23 @@ export class Listener {
       this.#rejectAs(refusal, socket, client);
       return;
     }
-    const { send } = config.proxyProtocol;
-    this.#hooks.onClient({
-      socket,
-      client,
-      peer,
-      leading,
-      listener: config,
-      prefix: send === 'off' ? NOTHING : writeProxyHeader(send, client, destination),
-      release: () => {
-        this.#counted.delete(socket);
-      },
-    });
+    const prefix = this.#prefixFor(socket, client, header);
+    if (prefix === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#hooks.onClient(
+      new Accepted(this.#counted, { socket, client, peer, leading, listener: config, prefix }),
+    );
+  }
+
+  /** The header for the target; undefined when the client has left and its address here cannot be known any more. */
+  #prefixFor(socket: net.Socket, client: HostPort, header: ProxyHeader | undefined): Uint8Array | undefined {
+    const { send } = this.#policy.config.proxyProtocol;
+    if (send === 'off') return NOTHING;
+    if (header?.kind === 'tcp') return writeProxyHeader(send, client, header.destination);
+    if (socket.localAddress === undefined) return undefined;
+    return writeProxyHeader(send, client, localOf(socket));
   }
 
   #rejectCidr(socket: net.Socket, client: HostPort): void {
@@ -275,6 +279,30 @@ export class Listener {
     this.#counted.delete(socket);
     socket.resetAndDestroy();
     this.#hooks.onRejected(reason, client, detail);
+  }
+}
+
+class Accepted implements AcceptedClient {
+  readonly socket: net.Socket;
+  readonly client: HostPort;
+  readonly peer: HostPort;
+  readonly leading: Uint8Array;
+  readonly listener: ListenerConfig;
+  readonly prefix: Uint8Array;
+  readonly #counted: Set<net.Socket>;
+
+  constructor(counted: Set<net.Socket>, of: Omit<AcceptedClient, 'release'>) {
+    this.socket = of.socket;
+    this.client = of.client;
+    this.peer = of.peer;
+    this.leading = of.leading;
+    this.listener = of.listener;
+    this.prefix = of.prefix;
+    this.#counted = counted;
+  }
+
+  release(): void {
+    this.#counted.delete(this.socket);
   }
 }
 

@@ -2,43 +2,48 @@
  * Carries one accepted client: finds an agent (waiting for one if need be), opens a stream, tries another agent while
  * nothing has reached a target, and reports the end once.
  */
+import type { Socket } from 'node:net';
 import type { RstReason } from '../../protocol/index.js';
 import { closeWhenAcknowledged } from '../../transport/close-when-acknowledged.js';
-import { Pipe, type PipeOutcome } from '../../transport/pipe.js';
+import { Pipe, type PipeHooks, type PipeOutcome } from '../../transport/pipe.js';
 import type { StreamReset } from '../../transport/pump.js';
+import type { ConnectorMetrics } from '../../observability/connector-metrics.js';
 import type { AcceptedClient } from '../listeners/accepted-client.js';
 import { chooseAgent } from '../routing/choose-agent.js';
 import { mayRetryOpen } from '../routing/retry-policy.js';
 import type { Tunnel } from '../tunnels/tunnel.js';
 import type { Relay, RelayContext } from './relay-context.js';
 
-export class ClientRelay implements Relay {
+/** Agents tried by a client that has tried none. */
+const NOBODY: readonly string[] = [];
+
+/** It is its pipe's own hooks: one object for each client instead of a handful of closures. */
+export class ClientRelay implements Relay, PipeHooks {
   readonly #context: RelayContext;
   readonly #client: AcceptedClient;
+  readonly #counters: ConnectorMetrics;
+  /** The client's address as the agent and the log get it. */
+  readonly #address: string;
   readonly #pipe: Pipe;
   readonly #startedAt: number;
-  readonly #tried = new Set<string>();
-  readonly #left = new AbortController();
+  #tried = NOBODY;
+  #left = false;
+  /** While it waits for an agent. */
+  #waiting: AbortController | undefined;
   #tunnel: Tunnel | undefined;
   #cid = 0;
   #opened = false;
   #openingSince = 0;
-  #cancelDeadline: (() => void) | undefined;
+  #stopDeadline: (() => void) | undefined;
 
   constructor(context: RelayContext, client: AcceptedClient) {
     this.#context = context;
     this.#client = client;
+    this.#address = addressText(client.client);
     this.#startedAt = context.clock.now();
-    const counters = context.metrics.forConnector(this.connector);
-    counters.opened();
-    this.#pipe = new Pipe('client', {
-      onBytes: (direction, count) => counters.bytes(direction === 'fromSocket' ? 'c2a' : 'a2c', count),
-      onOpened: () => this.#onOpened(),
-      onRefused: (event) => this.#onRefused(event),
-      onEnd: (outcome) => this.#onEnd(outcome),
-      close: (socket) => closeWhenAcknowledged(socket, context.clock),
-      now: () => context.clock.now(),
-    });
+    this.#counters = context.metrics.forConnector(this.connector);
+    this.#counters.opened();
+    this.#pipe = new Pipe('client', this);
     this.#pipe.attach(client.socket);
     void this.#connect();
   }
@@ -61,22 +66,22 @@ export class ClientRelay implements Relay {
     const { clock, waitingRoom } = this.#context;
     const waitUntil = this.#startedAt + this.#client.listener.waitForAgentMs;
     this.#armDeadline();
-    while (!this.#left.signal.aborted) {
+    while (!this.#left) {
       const tunnel = this.#choose();
       if (tunnel !== undefined) {
         if (!(await this.#isAllowed(tunnel)) || this.#open(tunnel)) return;
         continue;
       }
       // The OPEN deadline starts when there is somebody to open to.
-      this.#cancelDeadline?.();
-      if (this.#tried.size > 0) {
+      this.#cancelDeadline();
+      if (this.#tried.length > 0) {
         this.#giveUp(clock.now());
         return;
       }
-      const result = await waitingRoom.wait(this.connector, {
-        deadlineMs: waitUntil,
-        signal: this.#left.signal,
-      });
+      this.#waiting = new AbortController();
+      const { signal } = this.#waiting;
+      const result = await waitingRoom.wait(this.connector, { deadlineMs: waitUntil, signal });
+      this.#waiting = undefined;
       if (result === 'available') {
         this.#armDeadline();
         continue;
@@ -89,10 +94,15 @@ export class ClientRelay implements Relay {
 
   #armDeadline(): void {
     const { connectTimeoutMs } = this.#context.config().limits;
-    this.#cancelDeadline?.();
-    this.#cancelDeadline = this.#context.clock.after(connectTimeoutMs, () =>
+    this.#cancelDeadline();
+    this.#stopDeadline = this.#context.clock.after(connectTimeoutMs, () =>
       this.#pipe.abort('connect_timeout'),
     );
+  }
+
+  #cancelDeadline(): void {
+    this.#stopDeadline?.();
+    this.#stopDeadline = undefined;
   }
 
   #choose(): Tunnel | undefined {
@@ -113,14 +123,14 @@ export class ClientRelay implements Relay {
       clientAddress: client.host,
     });
     // The client may have left meanwhile.
-    if (this.#left.signal.aborted) return false;
+    if (this.#left) return false;
     if (decision.allowed) return true;
-    this.#context.metrics.forConnector(this.connector).rejected('pdp');
+    this.#counters.rejected('pdp');
     this.#context.log.warn('pdp_denied', {
       connector: this.connector,
       listener: listener.name,
       agent: tunnel.agentId,
-      client: addressText(client),
+      client: this.#address,
       result: decision.result,
       error: decision.error,
     });
@@ -130,9 +140,9 @@ export class ClientRelay implements Relay {
 
   /** Opens a stream on a tunnel; false when the tunnel had no room after all. */
   #open(tunnel: Tunnel): boolean {
-    const handle = tunnel.pump.open(this.connector, addressText(this.#client.client), this.#pipe);
+    const handle = tunnel.pump.open(this.connector, this.#address, this.#pipe);
     // A tunnel whose link was lost since it was chosen may come back: it is waited for.
-    if (handle !== 'no_agent') this.#tried.add(tunnel.agentId);
+    if (handle !== 'no_agent') this.#tried = [...this.#tried, tunnel.agentId];
     if (typeof handle === 'string') return false;
     const first = this.#tunnel === undefined ? [this.#client.prefix, this.#client.leading] : [];
     this.#tunnel = tunnel;
@@ -145,15 +155,13 @@ export class ClientRelay implements Relay {
   /** No agent came in time, or those that are there have no room. */
   #giveUp(now: number): void {
     if (this.#tunnel === undefined) {
-      const { metrics, log } = this.#context;
-      const counters = metrics.forConnector(this.connector);
-      const full = this.#tried.size > 0 || this.#isFull();
-      counters.rejected(full ? 'budget' : 'no_agent');
-      counters.openFinished('no_agent', (now - this.#startedAt) / 1000);
-      log.warn('no_agent_for_connector', {
+      const full = this.#tried.length > 0 || this.#isFull();
+      this.#counters.rejected(full ? 'budget' : 'no_agent');
+      this.#counters.openFinished('no_agent', (now - this.#startedAt) / 1000);
+      this.#context.log.warn('no_agent_for_connector', {
         connector: this.connector,
         listener: this.#client.listener.name,
-        client: addressText(this.#client.client),
+        client: this.#address,
         why: full ? 'every agent is at its limit of streams or memory' : 'no agent serves this connector',
         waited_ms: Math.round(now - this.#startedAt),
       });
@@ -173,29 +181,29 @@ export class ClientRelay implements Relay {
 
   // ---- the stream's answers -------------------------------------------------------------------------------
 
-  #onOpened(): void {
+  onOpened(): void {
     this.#opened = true;
-    this.#cancelDeadline?.();
+    this.#cancelDeadline();
     const seconds = (this.#context.clock.now() - this.#openingSince) / 1000;
-    this.#context.metrics.forConnector(this.connector).openFinished('opened', seconds);
+    this.#counters.openFinished('opened', seconds);
     this.#context.log.info('stream_opened', {
       cid: this.#cid,
       connector: this.connector,
       agent: this.#tunnel?.agentId,
-      client: addressText(this.#client.client),
+      client: this.#address,
       open_ms: Math.round(seconds * 1000),
     });
   }
 
-  #onRefused(event: StreamReset): boolean {
-    const { clock, metrics, log } = this.#context;
+  onRefused(event: StreamReset): boolean {
+    const { clock, log } = this.#context;
     const { connectTimeoutMs } = this.#context.config().limits;
     const now = clock.now();
     const retry = mayRetryOpen({
       reason: event.reason,
       opened: this.#opened,
       bytesAcknowledged: 0,
-      agentsTried: this.#tried.size,
+      agentsTried: this.#tried.length,
       nowMs: now,
       deadlineMs: this.#startedAt + connectTimeoutMs + this.#client.listener.waitForAgentMs,
     });
@@ -203,25 +211,40 @@ export class ClientRelay implements Relay {
       cid: event.cid,
       connector: this.connector,
       agent: this.#tunnel?.agentId,
-      client: addressText(this.#client.client),
+      client: this.#address,
       reason: event.reason,
       retry: retry && this.#choose() !== undefined,
     });
     // Waiting for a further agent is worth it only when one is there: the others have just failed.
     if (!retry || this.#choose() === undefined) return false;
-    metrics.forConnector(this.connector).openFinished('refused', (now - this.#openingSince) / 1000);
+    this.#counters.openFinished('refused', (now - this.#openingSince) / 1000);
     // The pipe lets go of this stream first.
     queueMicrotask(() => void this.#connect());
     return true;
   }
 
-  #onEnd(outcome: PipeOutcome): void {
-    this.#cancelDeadline?.();
-    this.#left.abort();
+  // ---- the pipe -------------------------------------------------------------------------------------------
+
+  onBytes(direction: 'fromSocket' | 'toSocket', count: number): void {
+    this.#counters.bytes(direction === 'fromSocket' ? 'c2a' : 'a2c', count);
+  }
+
+  close(socket: Socket): void {
+    closeWhenAcknowledged(socket, this.#context.clock);
+  }
+
+  now(): number {
+    return this.#context.clock.now();
+  }
+
+  onEnd(outcome: PipeOutcome): void {
+    this.#cancelDeadline();
+    this.#left = true;
+    this.#waiting?.abort();
     this.#client.release();
-    const { clock, metrics, log } = this.#context;
+    const { clock, log } = this.#context;
+    const counters = this.#counters;
     const now = clock.now();
-    const counters = metrics.forConnector(this.connector);
     counters.stalled('client', outcome.waitedForSocketMs / 1000);
     counters.stalled('tunnel', outcome.waitedForTunnelMs / 1000);
     if (this.#tunnel !== undefined) {
@@ -234,7 +257,7 @@ export class ClientRelay implements Relay {
         cid: this.#cid,
         connector: this.connector,
         agent: this.#tunnel.agentId,
-        client: addressText(this.#client.client),
+        client: this.#address,
         reason,
         bytes_c2a: outcome.bytesFromSocket,
         bytes_a2c: outcome.bytesToSocket,
@@ -245,7 +268,7 @@ export class ClientRelay implements Relay {
     // The hub waits for the socket too: what the client has not taken yet must not go down with the process.
     const { socket } = this.#client;
     if (socket.destroyed) this.#context.onEnd(this);
-    else socket.once('close', () => this.#context.onEnd(this));
+    else socket.on('close', () => this.#context.onEnd(this));
   }
 }
 

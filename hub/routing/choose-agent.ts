@@ -14,7 +14,7 @@ export interface AgentChoice {
   /** `agents` of the listener; undefined = any. */
   readonly allowedAgents: readonly string[] | undefined;
   /** Ids of the agents that already failed for this client. */
-  readonly tried: ReadonlySet<string>;
+  readonly tried: readonly string[];
   /** Which of equally loaded agents has its turn; the caller counts it up by one per choice. */
   readonly turn: number;
 }
@@ -30,7 +30,7 @@ export function chooseAgent<C extends AgentCandidate>(
   let least: C[] = [];
   for (const candidate of candidates) {
     if (!candidate.acceptsNew || !candidate.connectors.has(connector)) continue;
-    if (tried.has(candidate.agentId)) continue;
+    if (tried.includes(candidate.agentId)) continue;
     if (allowedAgents !== undefined && !allowedAgents.includes(candidate.agentId)) continue;
     const best = least[0]?.activeStreams ?? Infinity;
     if (candidate.activeStreams < best) least = [candidate];

@@ -11,7 +11,7 @@ function agent(
 }
 
 function choice(changes: Partial<AgentChoice> = {}): AgentChoice {
-  return { connector: 'db', allowedAgents: undefined, tried: new Set(), turn: 0, ...changes };
+  return { connector: 'db', allowedAgents: undefined, tried: [], turn: 0, ...changes };
 }
 
 const candidates = fc.uniqueArray(
@@ -29,7 +29,7 @@ describe('choice of the agent', () => {
   const three = [agent('a', 5), agent('b', 2), agent('c', 9)];
   for (const [rule, agents, asked, expected] of [
     ['takes the one with the fewest streams', three, choice(), 'b'],
-    ['passes over those that were tried', three, choice({ tried: new Set(['b']) }), 'a'],
+    ['passes over those that were tried', three, choice({ tried: ['b'] }), 'a'],
     ['keeps to the agents of the listener', three, choice({ allowedAgents: ['a', 'c'] }), 'a'],
     ['finds none when the listener names nobody here', three, choice({ allowedAgents: ['x'] }), undefined],
     ['finds none when the listener allows no agent at all', three, choice({ allowedAgents: [] }), undefined],
@@ -82,7 +82,7 @@ describe('choice of the agent', () => {
               !tried.includes(agentId) &&
               (allowed?.includes(agentId) ?? true),
           );
-          const found = chooseAgent(agents, choice({ allowedAgents: allowed, tried: new Set(tried), turn }));
+          const found = chooseAgent(agents, choice({ allowedAgents: allowed, tried, turn }));
           if (eligible.length === 0) {
             expect(found).to.equal(undefined);
             return;
