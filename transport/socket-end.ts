@@ -4,12 +4,14 @@
  * again gives ECONNRESET, or just another end. A reset that comes later than a FIN is not reported at all (libuv #3449),
  * and Linux keeps it from readers too; a write tells.
  */
+import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 
 const NOTHING = Buffer.alloc(0);
+const ONE_BYTE = Buffer.alloc(1);
 
 interface Underside {
-  readonly _handle?: { readStart?: () => number } | null;
+  readonly _handle?: { readonly fd?: number } | null;
   readonly _readableState?: { autoDestroy: boolean };
 }
 
@@ -25,15 +27,22 @@ export function probeReset(socket: Socket): void {
   if (socket.writable && socket.writableLength === 0) socket.write(NOTHING);
 }
 
-/** Calls `onFin` soon after an 'end' that was a FIN; after a reset the socket's 'error' comes instead. */
+/** Calls `onFin` now, in an 'end' that was a FIN; after a reset the socket's 'error' comes instead. */
 export function confirmEnd(socket: Socket, onFin: () => void): void {
+  const fault = faultBehindEnd(socket);
+  if (fault === undefined) onFin();
+  else socket.destroy(fault);
+}
+
+/** The socket does not block, so one read costs a system call and no turn of the event loop. */
+function faultBehindEnd(socket: Socket): Error | undefined {
   const { _handle: handle } = socket as unknown as Underside;
-  // A reset becomes an 'error' in the next turn of the event loop.
-  handle?.readStart?.();
-  // The first immediate still belongs to this turn, the second comes behind the next poll.
-  setImmediate(() =>
-    setImmediate(() => {
-      if (!socket.destroyed) onFin();
-    }),
-  );
+  // No descriptor on Windows, whose libuv tells a reset from a FIN itself.
+  if (handle?.fd === undefined || handle.fd < 0) return undefined;
+  try {
+    if (readSync(handle.fd, ONE_BYTE) === 0) return undefined;
+    return new Error('a byte arrived behind the end of the stream');
+  } catch (error) {
+    return error as Error;
+  }
 }

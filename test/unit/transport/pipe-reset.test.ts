@@ -127,23 +127,24 @@ describe('confirmEnd', () => {
   const sockets = new Sockets();
   afterEach(() => sockets.close());
 
-  it('does not speak of a socket that was destroyed meanwhile', async () => {
-    const { ours } = await sockets.pair();
-    let confirmed = false;
-    confirmEnd(ours, () => (confirmed = true));
-    ours.destroy();
-    await nextTurn();
-    await nextTurn();
-    expect(confirmed).to.equal(false);
+  it('does not believe an end while the connection is open or has more to say', async () => {
+    for (const bytes of [0, 10]) {
+      const { ours, theirs } = await sockets.pair();
+      if (bytes > 0) {
+        await new Promise((written) => theirs.write(Buffer.alloc(bytes), written));
+        await nextTurn();
+      }
+      let confirmed = false;
+      confirmEnd(ours, () => (confirmed = true));
+      expect([confirmed, ours.destroyed]).to.deep.equal([false, true]);
+    }
   });
 
   it('believes the end of a socket that has nothing below it any more', async () => {
     const { ours } = await sockets.pair();
     let confirmed = false;
-    const hollow = Object.create(ours, { _handle: { value: null }, destroyed: { value: false } }) as Socket;
+    const hollow = Object.create(ours, { _handle: { value: null } }) as Socket;
     confirmEnd(hollow, () => (confirmed = true));
-    await nextTurn();
-    await nextTurn();
     expect(confirmed).to.equal(true);
   });
 });
