@@ -71,6 +71,8 @@ export class ConnectorMetrics {
 
   /** A stream with bytes to move stood still for `seconds`. */
   stalled(waitingOn: WaitingOn, seconds: number): void {
+    // The series is there already, and most streams never stand still.
+    if (seconds === 0) return;
     this.#instruments.stalledSeconds.inc({ connector: this.connector, waiting_on: waitingOn }, seconds);
   }
 
