@@ -4,10 +4,12 @@
  * for other memory `hold` and `letGo` do nothing, and whoever keeps such a view keeps it alive.
  */
 
-/** Bytes of a block. */
-export const BLOCK_BYTES = 65_536;
+/** Bytes of a block with its room: four TLS records, so that a full block and its headers need no fifth. */
+const MEMORY_BYTES = 65_536;
 /** Bytes before each block that belong to it: room for the headers of a message, so that it goes out in one piece. */
 export const BLOCK_ROOM = 64;
+/** Bytes of a block. */
+export const BLOCK_BYTES = MEMORY_BYTES - BLOCK_ROOM;
 /** Blocks kept for later; more are left to the garbage collector. */
 const MOST_FREE = 128;
 
@@ -30,7 +32,7 @@ export class BlockPool {
     let entry = this.#free.pop();
     if (entry === undefined) {
       // allocUnsafeSlow: an ArrayBuffer of its own, which is what a block is known by.
-      const memory = Buffer.allocUnsafeSlow(BLOCK_ROOM + BLOCK_BYTES);
+      const memory = Buffer.allocUnsafeSlow(MEMORY_BYTES);
       entry = { block: new Uint8Array(memory.buffer, BLOCK_ROOM, BLOCK_BYTES), holds: 0 };
       this.#entries.set(memory.buffer, entry);
     }
@@ -70,3 +72,8 @@ export class BlockPool {
 
 /** The blocks of this process. */
 export const blocks = new BlockPool();
+
+/** A block together with the room before it. */
+export function withRoom(block: Uint8Array): Uint8Array {
+  return new Uint8Array(block.buffer, block.byteOffset - BLOCK_ROOM, BLOCK_ROOM + BLOCK_BYTES);
+}

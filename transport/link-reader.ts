@@ -4,7 +4,7 @@
  * together, and what the other side of the relay cannot take at once keeps its block.
  */
 import type { Socket } from 'node:net';
-import { BLOCK_BYTES, blocks } from './block-pool.js';
+import { blocks, withRoom } from './block-pool.js';
 import { readInto } from './read-into.js';
 
 /** What a TLS record brings at most, and the sign of a link in full flow. */
@@ -70,7 +70,7 @@ export class LinkReader {
     if (this.#quiet) {
       this.#takeAll();
       this.#release();
-    } else if (BLOCK_BYTES - this.#filled < RECORD_BYTES) {
+    } else if (this.#block.length - this.#filled < RECORD_BYTES) {
       this.#takeAll();
       this.#begin();
     } else if (!this.#queued) {
@@ -94,7 +94,7 @@ export class LinkReader {
     if (this.#stopped) return;
     if (this.#block !== undefined && blocks.isHeldOnce(this.#block)) return;
     this.#release();
-    this.#block = blocks.take();
+    this.#block = withRoom(blocks.take());
   }
 
   #release(): void {

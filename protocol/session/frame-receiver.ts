@@ -16,8 +16,8 @@ export interface ReceiverOptions {
 
 /** Weight of a new sample, as in TCP's smoothed round trip (RFC 6298 §2). */
 const SAMPLE_WEIGHT = 1 / 8;
-/** Round trips of which the shortest counts as the path's own. */
-const SAMPLES = 6;
+/** Round trips that are measured as soon as windows are used up: the first one of a process is longer than the path. */
+const EARLY_SAMPLES = 4;
 /** Frames without effect: a burst as large as thousands of streams reset in full flight, and a steady rate above any honest one. */
 const IDLE_FRAME_BURST = 200_000;
 const IDLE_FRAMES_PER_SECOND = 20_000;
@@ -39,8 +39,8 @@ export class FrameReceiver {
   #pingSentAt: number | undefined;
   #lastPingAt = 0;
   #measured = false;
-  /** The last round trips, in milliseconds. */
-  #samples: number[] = [];
+  /** Round trips measured on this link. */
+  #samples = 0;
   #peerDraining = false;
 
   constructor(
@@ -56,6 +56,9 @@ export class FrameReceiver {
     this.#options = options;
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, now);
     this.#requests = new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, now);
+    streams.onWindowUsed = () => {
+      if (this.#samples < EARLY_SAMPLES && this.#pingSentAt === undefined) this.ping();
+    };
   }
 
   get peerDraining(): boolean {
@@ -82,7 +85,7 @@ export class FrameReceiver {
   forgetPing(): void {
     this.#pingSentAt = undefined;
     // Another link is another path.
-    this.#samples = [];
+    this.#samples = 0;
   }
 
   /** Acts on one frame. Throws SessionError. */
@@ -206,8 +209,9 @@ export class FrameReceiver {
       ? roundTripMs + (sample - roundTripMs) * SAMPLE_WEIGHT
       : sample;
     this.#measured = true;
-    this.#samples = [...this.#samples.slice(1 - SAMPLES), sample];
-    this.#streams.pathRoundTripMs = Math.min(...this.#samples);
+    const shortestMs = this.#samples === 0 ? sample : Math.min(sample, this.#streams.path.shortestMs);
+    this.#samples++;
+    this.#streams.path = { shortestMs, latestMs: sample };
     tombstones.confirm(pings);
     this.#emit({ type: 'roundTrip', ms: sample });
   }

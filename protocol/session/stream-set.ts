@@ -1,5 +1,5 @@
 /** The streams of a session and what their owners may do with them; flow control, scheduling and memory come together here. */
-import type { Grant } from '../stream/receive-window.js';
+import type { Grant, RoundTrips } from '../stream/receive-window.js';
 import type { Release } from '../stream/send-buffer.js';
 import { Stream } from '../stream/stream.js';
 import { StreamTable, type Role } from '../stream/stream-table.js';
@@ -38,7 +38,7 @@ const CONTROL_PER_STREAM = 4;
 const CONTROL_SPARE = 4096;
 /** From this share of them on no stream is opened, so that our own opens never count as the peer's flooding. */
 const CONTROL_SHARE_FOR_OPENS = 0.5;
-/** Round trip assumed until the first PONG, in milliseconds: long, so that windows may grow from the start. */
+/** Round trip that is told until the first PONG, in milliseconds; no window grows or shrinks by it. */
 const FIRST_ROUND_TRIP_MS = 100;
 
 export class StreamSet {
@@ -50,8 +50,10 @@ export class StreamSet {
   /** Time of the call under way, in milliseconds. */
   now: number;
   roundTripMs = FIRST_ROUND_TRIP_MS;
-  /** The shortest of the last round trips: the path without what we queue on it ourselves. */
-  pathRoundTripMs = FIRST_ROUND_TRIP_MS;
+  /** For the windows: the shortest round trip of this link, and the latest one. */
+  path: RoundTrips = { shortestMs: 0, latestMs: 0 };
+  /** Somebody sends as much as a window allows: worth knowing the path well. */
+  onWindowUsed: () => void = () => undefined;
   /** Told of each array of an owner's that the peer has acknowledged. */
   release: Release | undefined;
   /** PINGs sent so far, for the tombstones. */
@@ -211,7 +213,9 @@ export class StreamSet {
   grant(stream: Stream): Grant {
     const { pressed } = this.memory;
     const growTo = pressed ? 0 : this.#options.maxWindowBytes;
-    const grant = stream.receive.grant(this.now, this.pathRoundTripMs, growTo, pressed);
+    const { timesUsed } = stream.receive;
+    const grant = stream.receive.grant(this.now, this.path, growTo, pressed);
+    if (stream.receive.timesUsed > timesUsed) this.onWindowUsed();
     this.settle(stream);
     return grant;
   }
