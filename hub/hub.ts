@@ -15,6 +15,7 @@ import { planReload } from './routing/plan-reload.js';
 import { AgentWaitingRoom } from './routing/wait-for-agent.js';
 import { connectMetrics } from './metric-sources.js';
 import { hubRoutes } from './status-routes.js';
+import { Sweep } from './sweep.js';
 import { acceptTunnel } from './tunnels/accept-tunnel.js';
 import { TunnelEndpoint } from './tunnels/endpoint.js';
 import { TunnelRegistry } from './tunnels/registry.js';
@@ -32,8 +33,6 @@ export interface ReloadResult {
   readonly restartRequired: readonly string[];
 }
 
-/** How often idle streams and expired tokens are looked for. */
-const SWEEP_MS = 1000;
 /** How long agents and clients get to take note of the end. */
 const CLOSE_MS = 500;
 
@@ -47,6 +46,7 @@ export class Hub {
   readonly #listeners: ListenerSet;
   readonly #processBudget: { heldBytes: number; limitBytes: number };
   readonly #endpoint: TunnelEndpoint;
+  readonly #sweep: Sweep;
   #config: HubConfig;
   #verifier: TokenVerifier;
   #pdp: Pdp;
@@ -54,7 +54,6 @@ export class Hub {
   #tunnelPort = 0;
   #turn = 0;
   #state: 'starting' | 'ready' | 'draining' = 'starting';
-  #cancelSweep: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   #hurry: (() => void) | undefined;
 
@@ -92,13 +91,15 @@ export class Hub {
       onStopped: ({ name }) => deps.log.info('listener_stopped', { listener: name }),
     });
     this.#endpoint = this.#newEndpoint(config);
-    connectMetrics({
-      metrics: deps.metrics,
+    const parts = {
+      ...deps,
       clock: this.#clock,
       registry: this.#registry,
       relays: this.#relays,
       config: () => this.#config,
-    });
+    };
+    connectMetrics(parts);
+    this.#sweep = new Sweep(parts);
   }
 
   /** The port of the tunnel endpoint; the system's choice when the configuration says 0. */
@@ -139,7 +140,7 @@ export class Hub {
       await this.stopNow();
       throw error;
     }
-    this.#sweepLater();
+    this.#sweep.start();
     this.#state = 'ready';
     log.info('hub_started', {
       version,
@@ -213,7 +214,7 @@ export class Hub {
       const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
       await atMost(this.#clock, graceMs, Promise.race([this.#relays.empty(), hurry]));
     }
-    this.#cancelSweep?.();
+    this.#sweep.stop();
     if (this.#relays.size > 0) log.warn('drain_timeout', { streams: this.#relays.size });
     this.#waitingRoom.close();
     this.#relays.abortAll('draining');
@@ -228,24 +229,6 @@ export class Hub {
     // Health last: as long as the process does anything, a probe gets an answer.
     await this.#status?.close();
     log.info('stopped');
-  }
-
-  #sweepLater(): void {
-    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
-      this.#sweep();
-      this.#sweepLater();
-    });
-  }
-
-  #sweep(): void {
-    this.#relays.sweep(this.#clock.now());
-    for (const tunnel of this.#registry.all()) {
-      if (tunnel.overdue) void tunnel.pump.close(CloseCode.Unauthenticated, 'the token has expired');
-      else if (tunnel.pump.session.cidsNearlySpent) tunnel.pump.drain(CloseCode.Normal, 0);
-    }
-    for (const tunnel of this.#registry.retired()) {
-      if (tunnel.activeStreams === 0) void tunnel.pump.close(CloseCode.Normal, 'its streams have finished');
-    }
   }
 
   // ---- the parts ------------------------------------------------------------------------------------------
