@@ -8,9 +8,11 @@ import type { ProcessBudget } from '../protocol/index.js';
 import { atMost, systemClock, type Clock } from '../transport/clock.js';
 import type { StreamOffer } from '../transport/pump.js';
 import { startHealthServer, type HealthServer } from './health/health-server.js';
+import { connectMetrics } from './metric-sources.js';
 import { TargetRelay, type TargetRelayContext } from './relay/target-relay.js';
 import { sharedLookup } from './targets/shared-lookup.js';
 import { TargetMap } from './targets/target-map.js';
+import { ExpiryNotice } from './token/expiry-notice.js';
 import { tokenExpiry } from './token/token-expiry.js';
 import { readTokenFile } from './token/token-file.js';
 import { TokenWatch } from './token/token-watch.js';
@@ -49,12 +51,12 @@ export class Agent {
   /** By connector. */
   readonly #contexts = new Map<string, TargetRelayContext>();
   readonly #lookup = sharedLookup();
+  readonly #notice = new ExpiryNotice();
   #config: AgentConfig;
   #targets: TargetMap;
   #health: HealthServer | undefined;
   #status: StatusServer | undefined;
   #watch: TokenWatch | undefined;
-  #tokenExpirySec: number | undefined;
   #cancelSweep: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
   #hurry: (() => void) | undefined;
@@ -77,11 +79,19 @@ export class Agent {
       config: () => this.#config,
       onOpen: (tunnel, offer) => this.#onOpen(tunnel, offer),
       onToken: (token) => {
-        this.#tokenExpirySec = tokenExpiry(token);
+        this.#knowToken(token);
         this.#watch?.know(token);
       },
     });
-    this.#setMetricSources();
+    connectMetrics({
+      metrics: deps.metrics,
+      clock: this.#clock,
+      loop: this.#loop,
+      relays: this.#relays,
+      config: () => this.#config,
+      targets: () => this.#targets,
+      tokenExpiry: () => this.#notice.expirySec,
+    });
   }
 
   get healthPort(): number {
@@ -254,49 +264,29 @@ export class Agent {
       file: tokenFile,
       knownToken: known?.token,
       onChanged: (token) => {
-        this.#tokenExpirySec = tokenExpiry(token);
-        log.info('token_changed', { expires: this.#tokenExpirySec });
+        log.info('token_changed', { expires: tokenExpiry(token) });
+        this.#knowToken(token);
         this.#loop.tokenChanged(token);
       },
     });
   }
 
+  /** A token was read; the log is told when it is nearly over. */
+  #knowToken(token: string): void {
+    this.#notice.know(token);
+    this.#tellExpiry();
+  }
+
+  #tellExpiry(): void {
+    const why = this.#notice.due(Date.now());
+    if (why !== undefined) this.#deps.log.warn('token_expiring', { why });
+  }
+
   #sweepLater(): void {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
       for (const relay of this.#relays) relay.checkIdle(this.#clock.now());
+      this.#tellExpiry();
       this.#sweepLater();
-    });
-  }
-
-  #setMetricSources(): void {
-    const { metrics } = this.#deps;
-    metrics.setSources({
-      activeConnections: () => {
-        const counts = new Map<string, number>();
-        for (const { connector } of this.#relays) counts.set(connector, (counts.get(connector) ?? 0) + 1);
-        return counts;
-      },
-      tunnels: () => [...this.#loop.tunnels()].length,
-      tunnelUptimeSeconds: () => {
-        const current = this.#loop.current;
-        if (current === undefined) return [];
-        return [[this.#config.tunnel.agentId, (this.#clock.now() - current.since) / 1000] as const];
-      },
-      bufferedBytes: () => {
-        this.#loop.tellCounts();
-        const sum = { send: 0, receive: 0 };
-        for (const { pump } of this.#loop.tunnels()) {
-          sum.send += pump.session.held.send;
-          sum.receive += pump.session.held.receive;
-        }
-        return sum;
-      },
-      connectorUp: () =>
-        this.#config.tunnel.exportedConnectors.map((connector) => [
-          connector,
-          this.#loop.current !== undefined && this.#targets.isUp(connector, this.#clock.now()),
-        ]),
-      tokenExpirySeconds: () => this.#tokenExpirySec,
     });
   }
 }

@@ -3,7 +3,8 @@ import { attempt, expectEcho, readToEnd } from '../../support/tcp-client.js';
 import { createPki } from '../../support/pki.js';
 import { echo } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
-import { Site, useSite } from './site.js';
+import { CutProxy } from './cut-proxy.js';
+import { Site, targetOf, useSite } from './site.js';
 
 describe('who an agent is', () => {
   const held = useSite();
@@ -53,6 +54,44 @@ describe('who an agent is', () => {
     await expectEcho(client, 'after');
     expect(site.book.of('token_changed')).to.have.length(1);
     expect(site.book.of('agent_connected'), 'the same session').to.have.length(1);
+  });
+
+  it('is renewed in a session that drains, too: its streams would end with the old one', async () => {
+    const site = (held.site = await Site.start({ web: {} }));
+    const agent = await site.agent({ web: (await site.target(echo)).port });
+    const client = await site.client('web');
+    await expectEcho(client, 'before');
+    const { config } = agent;
+    const tunnel = { ...config.tunnel, exportedConnectors: ['web', 'db'] };
+    await agent.agent.reload({
+      ...config,
+      targets: new Map([...config.targets, ['db', targetOf(1)]]),
+      tunnel,
+    });
+    await waitFor('the second session', () => site.book.of('agent_connected').length === 2);
+    await agent.renewToken({ ttlSec: 7200 });
+    await waitFor('both to be renewed', () => site.book.of('token_changed').length === 2);
+    const sessions = site.book.of('token_changed').map(({ session }) => session);
+    expect(new Set(sessions).size).to.equal(2);
+    await expectEcho(client, 'after');
+  });
+
+  it('is said to be nearly over once, however often the agent connects', async () => {
+    const site = (held.site = await Site.start({ web: {} }, { tunnel: { resumeGraceSec: 0 } }));
+    const proxy = await CutProxy.start(site.hub.tunnelPort);
+    try {
+      const agent = await site.agent({ web: 1 }, { url: proxy.url, token: { ttlSec: 600 } });
+      for (let count = 2; count <= 3; count += 1) {
+        proxy.cut();
+        await waitFor('the next session', () => agent.book.of('tunnel_connected').length === count);
+      }
+      expect(agent.book.of('token_expiring')).to.have.length(1);
+      await agent.renewToken({ ttlSec: 601 });
+      await waitFor('the next token', () => agent.book.of('token_expiring').length === 2);
+      await agent.agent.stopNow();
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('stays as it was when the fresh token is bad', async () => {
