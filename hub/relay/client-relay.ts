@@ -80,7 +80,11 @@ export class ClientRelay implements Relay, PipeHooks {
       }
       this.#waiting = new AbortController();
       const { signal } = this.#waiting;
-      const result = await waitingRoom.wait(this.connector, { deadlineMs: waitUntil, signal });
+      const result = await waitingRoom.wait(this.connector, {
+        deadlineMs: waitUntil,
+        signal,
+        agents: this.#client.listener.agents,
+      });
       this.#waiting = undefined;
       if (result === 'available') {
         this.#armDeadline();

@@ -72,6 +72,20 @@ describe('the agent that serves a client', () => {
     expect(site.book.of('no_agent_for_connector')).to.deep.equal([]);
   });
 
+  it('is not another that has a place meanwhile, when the listener names one that is full', async () => {
+    const site = (held.site = await Site.start({ web: { agents: ['site-a'], waitForAgentMs: 20_000 } }));
+    const { port } = await site.target(echo);
+    await site.agent({ web: port }, { changes: { limits: { maxInflightCids: 1 } } });
+    await site.agent({ web: port }, { agentId: 'site-b' });
+    const first = await site.client('web');
+    await expectEcho(first, 'before');
+    const waiting = expectEcho(await site.client('web'), 'in turn');
+    await waitFor('both to be there', async () => (await site.scraped('tcp_active_connections')) === 2);
+    first.destroy();
+    await waiting;
+    expect(site.book.of('stream_opened').map(({ agent }) => agent)).to.deep.equal(['site-a', 'site-a']);
+  });
+
   it('is only one that the listener names', async () => {
     const site = (held.site = await Site.start({ web: { agents: ['site-b'] } }));
     const target = await site.target(echo);
