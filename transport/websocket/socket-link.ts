@@ -25,8 +25,6 @@ export class SocketLink implements Link {
   readonly #masking: Masking;
   readonly #frames: FrameReader;
   #reader: LinkReader | undefined;
-  /** What came with the answer to the upgrade. */
-  #early: Uint8Array;
   #handlers: LinkHandlers | undefined;
   #started = 0;
   #flushed = 0;
@@ -34,6 +32,8 @@ export class SocketLink implements Link {
   /** Our close frame is sent; nothing is delivered any more. */
   #closing = false;
   #closeTimer: NodeJS.Timeout | undefined;
+  /** The peer broke a rule: nothing it says is looked at any more. */
+  #broken = false;
   /** What the peer's close frame said. */
   #peerClose: LinkEnd | undefined;
   #end: LinkEnd | undefined;
@@ -49,7 +49,6 @@ export class SocketLink implements Link {
   constructor(socket: Socket, head: Uint8Array, masking: Masking) {
     this.#socket = socket;
     this.#masking = masking;
-    this.#early = head;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     this.remoteAddress = socket.remoteAddress ?? '';
     this.#frames = new FrameReader(
@@ -70,6 +69,8 @@ export class SocketLink implements Link {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.pause();
+    // In front of what the socket has read since: one order for all that came before the start.
+    if (head.length > 0) socket.unshift(head);
     socket.on('error', () => {
       // 'close' follows.
     });
@@ -95,14 +96,11 @@ export class SocketLink implements Link {
 
   start(handlers: LinkHandlers): void {
     this.#handlers = handlers;
-    const early = this.#early;
-    this.#early = NO_MASK.subarray(0, 0);
     if (this.#end !== undefined) {
       handlers.onEnd(this.#end);
       return;
     }
     this.#reader = new LinkReader(this.#socket, (bytes) => this.#onBytes(bytes));
-    if (early.length > 0) this.#onBytes(early);
     this.#socket.resume();
   }
 
@@ -185,10 +183,12 @@ export class SocketLink implements Link {
   // ---- in -------------------------------------------------------------------------------------------------
 
   #onBytes(bytes: Uint8Array): void {
+    if (this.#broken) return;
     try {
       this.#frames.push(bytes);
     } catch (error) {
       if (!(error instanceof WsError)) throw error;
+      this.#broken = true;
       this.#reader?.stop();
       if (!this.#closing) this.close(error.code, error.message);
       this.#socket.end();
@@ -220,8 +220,8 @@ export class SocketLink implements Link {
 
   #onSocketClose(): void {
     if (this.#end !== undefined) return;
-    clearTimeout(this.#closeTimer);
     this.#reader?.finish();
+    clearTimeout(this.#closeTimer);
     this.#end = this.#peerClose ?? { code: WsClose.Abnormal, reason: '' };
     this.#resolveEnded();
     this.#handlers?.onEnd(this.#end);

@@ -19,7 +19,8 @@ export class LinkLog implements LinkHandlers {
   #open: Uint8Array[] = [];
 
   onBytes(bytes: Uint8Array): void {
-    this.#open.push(bytes);
+    // A copy: the memory is the link's again when this returns.
+    this.#open.push(Uint8Array.from(bytes));
   }
   onMessageEnd(): void {
     this.messages.push(Buffer.concat(this.#open));
