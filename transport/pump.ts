@@ -156,7 +156,7 @@ export class Pump {
     this.#link = undefined;
     const message = end.reason === '' ? `the connection broke (${end.code})` : end.reason;
     if (isProtocolCode(end.code)) this.session.linkClosed(end.code, end.reason);
-    else this.session.linkLost(message, this.#clock.now());
+    else this.session.linkLost(message, this.#clock.now(), end.code);
     this.#giveEvents();
     this.#alarm.arm(this.session.nextDeadline());
   }

@@ -40,7 +40,7 @@ export function connectResultOf(reason: DialFailureReason): TunnelConnectResult 
   return CONNECT_RESULTS[reason];
 }
 
-const RECONNECT_REASONS: Partial<Record<CloseCode, TunnelReconnectReason>> = {
+const RECONNECT_REASONS: Readonly<Record<number, TunnelReconnectReason>> = {
   [CloseCode.Unauthenticated]: 'token',
   [CloseCode.Forbidden]: 'token',
   [CloseCode.Replaced]: 'replaced',
@@ -51,6 +51,6 @@ const RECONNECT_REASONS: Partial<Record<CloseCode, TunnelReconnectReason>> = {
 };
 
 /** The label `reason` of nowconnect_tunnel_reconnects_total. */
-export function reconnectReasonOf(code: CloseCode): TunnelReconnectReason {
+export function reconnectReasonOf(code: number): TunnelReconnectReason {
   return RECONNECT_REASONS[code] ?? 'lost';
 }

@@ -32,7 +32,7 @@ export interface TunnelLoopDeps {
 
 /** How a tunnel stopped being the current one: it ended, it lost its link, or it drains beside its successor. */
 type Leave =
-  | { readonly type: 'ended'; readonly code: CloseCode }
+  | { readonly type: 'ended'; readonly code: number }
   | { readonly type: 'suspended' }
   | { readonly type: 'moved'; readonly code: number };
 

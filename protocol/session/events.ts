@@ -1,5 +1,5 @@
 /** What a session tells its owner, in the order in which it happened. */
-import type { CloseCode, RstReason } from '../wire/constants.js';
+import type { RstReason } from '../wire/constants.js';
 import type { Cid } from '../wire/frame.js';
 
 export type SessionEvent =
@@ -39,7 +39,8 @@ export type SessionEvent =
   /** The session is over; its streams were reset before. */
   | {
       readonly type: 'ended';
-      readonly code: CloseCode;
+      /** A close code (§9.1), or that of the link whose loss ended it: 1006 when it just broke. */
+      readonly code: number;
       readonly message: string;
       readonly by: 'us' | 'peer';
     };

@@ -3,7 +3,7 @@
  * events, messages and the next deadline come out. It never throws at its caller for a fault of the peer.
  */
 import { SessionError } from '../errors.js';
-import { CloseCode, FrameType, type RstReason } from '../wire/constants.js';
+import { CloseCode, FrameType, LINK_BROKE, type RstReason } from '../wire/constants.js';
 import { Decoder } from '../wire/decoder.js';
 import type { Cid, Frame } from '../wire/frame.js';
 import type { SessionCounters, SessionEvent } from './events.js';
@@ -40,7 +40,8 @@ export class Session {
   #decoder: Decoder;
   #liveness: Liveness;
   #state: LinkState = 'up';
-  #suspendedAt = 0;
+  /** When the link was lost for which the session waits, and how it ended last. */
+  #loss = { at: 0, code: LINK_BROKE as number };
   #exchange: ResumeExchange | undefined;
   #events: SessionEvent[] = [];
   #eventsRead = 0;
@@ -135,7 +136,7 @@ export class Session {
     this.#state = 'up';
     if (this.#goaway !== undefined) this.#streams.outbox.add(this.#goaway);
     this.#receiver.ping();
-    this.#events.push({ type: 'resumed', suspendedMs: this.#streams.now - this.#suspendedAt });
+    this.#events.push({ type: 'resumed', suspendedMs: this.#streams.now - this.#loss.at });
   }
 
   /** A WebSocket message ended: a frame must not lie across the end (§2.2). */
@@ -144,15 +145,15 @@ export class Session {
     this.#end(CloseCode.Protocol, 'a message ended inside a frame', 'us');
   }
 
-  /** The link is gone without a word: the session waits for another one, or ends when it does not resume. */
-  linkLost(message: string, now: number): void {
+  /** The link ended, but not with a code of ours: the session waits for another one, or ends when it does not resume. */
+  linkLost(message: string, now: number, code: number = LINK_BROKE): void {
     if (this.#ended || this.#state === 'suspended') return;
     if (this.#options.resumeGraceMs === 0) {
-      this.#end(CloseCode.Normal, message, 'peer');
+      this.#end(code, message, 'peer');
       return;
     }
     // An exchange that was cut is begun again; the grace counts from the first loss.
-    if (this.#state === 'up') this.#suspendedAt = now;
+    this.#loss = { at: this.#state === 'up' ? now : this.#loss.at, code };
     this.#state = 'suspended';
     this.#exchange = undefined;
     this.#streams.outbox.clear();
@@ -277,14 +278,15 @@ export class Session {
   }
 
   get #graceEnd(): number {
-    return this.#suspendedAt + this.#options.resumeGraceMs;
+    return this.#loss.at + this.#options.resumeGraceMs;
   }
 
   handleTimeout(now: number): void {
     if (this.#ended) return;
     this.#streams.now = now;
     if (this.#state !== 'up' && now >= this.#graceEnd) {
-      this.#end(CloseCode.Normal, `not resumed within ${this.#options.resumeGraceMs} ms`, 'us');
+      const code = this.#state === 'suspended' ? this.#loss.code : CloseCode.Normal;
+      this.#end(code, `not resumed within ${this.#options.resumeGraceMs} ms`, 'us');
       return;
     }
     if (this.#state === 'suspended') return;
@@ -298,7 +300,7 @@ export class Session {
     }
   }
 
-  #end(code: CloseCode, message: string, by: 'us' | 'peer'): void {
+  #end(code: number, message: string, by: 'us' | 'peer'): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#streams.endAll(code === CloseCode.Draining ? 'draining' : 'tunnel_lost');

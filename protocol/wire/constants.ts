@@ -39,6 +39,8 @@ export const CloseCode = {
   Draining: 4503,
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
+/** What stands for a link that ended without a close frame (RFC 6455 §7.1.5). Never sent; it suspends a session. */
+export const LINK_BROKE = 1006;
 
 /**
  * Reasons of RST, in the order of their code on the wire, counted from 1 (§8.2).

@@ -83,6 +83,8 @@ describe('a tunnel whose link is lost', () => {
     expect((await readToEnd(client)).how).to.equal('ECONNRESET');
     await site.book.wait('session_expired');
     await agent.book.wait('session_expired');
+    expect(site.book.of('agent_disconnected')[0]).to.include({ code: 1006, by: 'hub' });
+    expect(agent.book.of('tunnel_lost')[0]).to.include({ code: 1006, by: 'agent' });
     expect(await site.scraped('session_resumes_total', { result: 'expired' })).to.equal(1);
     path.closed = false;
     await agent.ready();
@@ -100,6 +102,8 @@ describe('a tunnel whose link is lost', () => {
     expect(performance.now() - startedMs).to.be.below(2000);
     await site.book.wait('stream_closed', { reason: 'tunnel_lost' });
     expect(site.book.of('session_suspended')).to.deep.equal([]);
+    expect(site.book.of('agent_disconnected')[0]).to.include({ code: 1006, by: 'agent' });
+    expect(agent.book.of('tunnel_lost')[0]).to.include({ code: 1006, by: 'hub', level: 'warn' });
     await agent.ready();
     await expectEcho(await site.client('web'), 'on a fresh session');
   });

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { CloseCode, FrameType } from '../../../protocol/index.js';
+import { LINK_BROKE } from '../../../protocol/wire/constants.js';
 import type { Frame } from '../../../protocol/wire/frame.js';
 import { CutPair } from '../../support/cut-pair.js';
 import { LoneSession } from '../../support/lone-session.js';
@@ -79,7 +80,7 @@ describe('a suspended session', () => {
       expect([side.ofType('finished'), side.ofType('closed')]).to.deep.equal([[], []]);
       expect(side.events.at(-1)).to.deep.equal({
         type: 'ended',
-        code: CloseCode.Normal,
+        code: LINK_BROKE,
         message: 'not resumed within 60000 ms',
         by: 'us',
       });

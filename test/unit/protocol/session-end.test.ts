@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { CloseCode, FrameType, encodeFrame } from '../../../protocol/index.js';
+import { LINK_BROKE } from '../../../protocol/wire/constants.js';
 import type { Frame } from '../../../protocol/wire/frame.js';
 import { LoneSession } from '../../support/lone-session.js';
 import { SimPair } from '../../support/sim-pair.js';
@@ -64,10 +65,16 @@ describe('the end of a session', () => {
     sim.hub.takeEvents();
     expect(sim.hub.resets()).to.deep.equal([{ cid, reason: 'tunnel_lost' }]);
     expect(sim.hub.events.at(-1)).to.include({
-      code: CloseCode.Normal,
+      code: LINK_BROKE,
       by: 'peer',
       message: 'the connection broke',
     });
+  });
+
+  it('has the code with which the link ended, when that is none of ours', () => {
+    const lone = new LoneSession('agent');
+    lone.session.linkLost('going away', 0, 1001);
+    expect(lone.endCode()).to.equal(1001);
   });
 
   it('comes once, and nothing happens after it', () => {

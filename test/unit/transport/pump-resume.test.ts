@@ -76,7 +76,7 @@ describe('Pump: a session that outlives its link', () => {
     expect(harness.told).to.deep.equal([
       'suspended: the connection broke (1006)',
       'web reset tunnel_lost',
-      'ended 1000 by us: not resumed within 60000 ms',
+      'ended 1006 by us: not resumed within 60000 ms',
     ]);
     expect(harness.clock.pending).to.equal(0);
   });
@@ -113,7 +113,7 @@ describe('Pump: a session that outlives its link', () => {
   it('ends at once on dropLink where it does not resume', () => {
     const harness = new PumpHarness('hub');
     harness.pump.dropLink('the agent is back');
-    expect(harness.told).to.deep.equal(['ended 1000 by peer: the agent is back']);
+    expect(harness.told).to.deep.equal(['ended 1006 by peer: the agent is back']);
     expect(harness.link.terminated).to.equal(true);
     expect(harness.clock.pending).to.equal(0);
   });

@@ -95,7 +95,7 @@ describe('Pump: messages out', () => {
     harness.clock.advance(15_000);
     expect(harness.link.terminated).to.equal(true);
     expect(harness.link.closed).to.equal(undefined);
-    expect(harness.told).to.deep.equal(['ended 1000 by peer: nothing was heard for 25000 ms']);
+    expect(harness.told).to.deep.equal(['ended 1006 by peer: nothing was heard for 25000 ms']);
     expect(harness.clock.pending).to.equal(0);
   });
 });
@@ -294,7 +294,7 @@ describe('Pump: the end', () => {
   it('says that the connection broke when there was no close frame', () => {
     const harness = new PumpHarness('hub');
     harness.link.end(1006);
-    expect(harness.told).to.deep.equal(['ended 1000 by peer: the connection broke (1006)']);
+    expect(harness.told).to.deep.equal(['ended 1006 by peer: the connection broke (1006)']);
   });
 
   it('refuses streams after the end, and a second close changes nothing', async () => {
