@@ -6,9 +6,11 @@ import type { Bystander } from './chaos-bystander.js';
 import { startBystander, type BystanderReport } from './chaos-bystander.js';
 import { sendThenReset } from './chaos-load.js';
 import { startChaosProxy, type ChaosProxy } from './chaos-proxy.js';
+import { Inspector, inspectorEnv, type Inside } from './chaos-inside.js';
 import type { Daemon, LogEvent } from './daemon.js';
 import { fdCount, rssBytes } from './fds.js';
 import { MEBIBYTE } from './files.js';
+import { freePort } from './free-port.js';
 import { startAgent, startHub, type Agent, type Hub, type YamlMap } from './hub-agent.js';
 import { Owner } from './owner.js';
 import { exchangeOnce } from './tcp-client.js';
@@ -22,8 +24,10 @@ const BYSTANDER = 'site-b';
 /** Quick to notice a dead link, so that tests are short. */
 export const QUICK_PINGS = { ping_interval_sec: 1, ping_timeout_sec: 3 } as const;
 
-/** What a Node process may have grown by after a test: garbage that is not collected yet, buffers of the allocator. */
+/** What a process may have grown by after a test: garbage that is not collected yet, buffers of the allocator. */
 const MEMORY_SLACK_BYTES = 160 * MEBIBYTE;
+/** The same for the heap behind a full collection: compiled code, the log's and the metrics' own. */
+const HEAP_SLACK_BYTES = 8 * MEBIBYTE;
 
 /** What the target of `resets` sends before it resets. */
 const RESET_AFTER_BYTES = 300_000;
@@ -50,6 +54,8 @@ export interface SceneOptions {
 interface AtRest {
   readonly fds: number;
   readonly rss: number;
+  readonly inspector: Inspector;
+  readonly inside: Inside;
 }
 
 export class ChaosScene {
@@ -62,6 +68,7 @@ export class ChaosScene {
   readonly #owner: Owner;
   readonly #startVictim: () => Promise<Agent>;
   readonly #atRest = new Map<Daemon, AtRest>();
+  readonly #inspectorPorts: ReadonlyMap<Daemon, number>;
   #bystander: Bystander | undefined;
 
   constructor(parts: {
@@ -72,6 +79,7 @@ export class ChaosScene {
     reports: Map<string, Promise<ExchangeReport>>;
     owner: Owner;
     startVictim: () => Promise<Agent>;
+    inspectorPorts: ReadonlyMap<Daemon, number>;
   }) {
     this.hub = parts.hub;
     this.agent = parts.agent;
@@ -80,6 +88,7 @@ export class ChaosScene {
     this.reports = parts.reports;
     this.#owner = parts.owner;
     this.#startVictim = parts.startVictim;
+    this.#inspectorPorts = parts.inspectorPorts;
   }
 
   stop(): Promise<void> {
@@ -145,6 +154,8 @@ export class ChaosScene {
     await (await startBystander(this.hub.port('bystander'))).finish();
     await this.#idle();
     for (const daemon of [this.hub, this.agent, this.other]) {
+      const inspector = await Inspector.open(daemon.child, this.#inspectorPorts.get(daemon)!);
+      const inside = await inspector.look();
       // Two equal looks in a row: the last socket of the warm-up is gone.
       let last = -1;
       const fds = await waitFor('descriptors to stand still', () => {
@@ -152,7 +163,7 @@ export class ChaosScene {
         last = fdCount(daemon.pid);
         return before === last && last;
       });
-      this.#atRest.set(daemon, { fds, rss: rssBytes(daemon.pid) });
+      this.#atRest.set(daemon, { fds, rss: rssBytes(daemon.pid), inspector, inside });
     }
   }
 
@@ -165,9 +176,22 @@ export class ChaosScene {
         `${daemon.child.name} to have ${before.fds} descriptors again`,
         () => fdCount(daemon.pid) <= before.fds || failWith(`it has ${fdCount(daemon.pid)}`),
       );
+      await waitFor(`${daemon.child.name} to hold what it held`, async () => {
+        const { timers, handles, heapBytes } = await before.inspector.look();
+        const heapGrown = heapBytes - before.inside.heapBytes;
+        return (
+          (timers <= before.inside.timers &&
+            handles <= before.inside.handles &&
+            heapGrown <= HEAP_SLACK_BYTES) ||
+          failWith(
+            `${timers} timers (${before.inside.timers} at rest), ${handles} handles (${before.inside.handles}), ` +
+              `heap ${inMebibytes(heapGrown)} MiB more`,
+          )
+        );
+      });
       const grown = rssBytes(daemon.pid) - before.rss;
       if (grown > MEMORY_SLACK_BYTES) {
-        throw new Error(`${daemon.child.name} has grown by ${Math.round(grown / MEBIBYTE)} MiB`);
+        throw new Error(`${daemon.child.name} has grown by ${inMebibytes(grown)} MiB`);
       }
     }
   }
@@ -187,6 +211,8 @@ export class ChaosScene {
   }
 }
 
+const inMebibytes = (bytes: number): string => (bytes / MEBIBYTE).toFixed(1);
+
 /** For the error of a wait that ends in vain. */
 function failWith(what: string): never {
   throw new Error(what);
@@ -205,6 +231,11 @@ export async function startScene(options: SceneOptions = {}): Promise<ChaosScene
 
 async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
   const { listener = {} } = options;
+  const [hubInspector, agentInspector, otherInspector] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const reports = new Map<string, Promise<ExchangeReport>>();
   const [exchanging, echoing, resetting] = [
     await owner.own(startTarget(exchange(reports))),
@@ -216,7 +247,7 @@ async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
       listeners: { exchange: listener, echo: listener, resets: listener, bystander: listener },
       config: options.hub ?? {},
       ...(options.hubLauncher && { launcher: options.hubLauncher }),
-      ...(options.hubEnv && { env: options.hubEnv }),
+      env: { ...inspectorEnv(hubInspector), ...options.hubEnv },
       ...(options.jwksUrl !== undefined && { jwksUrl: options.jwksUrl }),
     }),
   );
@@ -233,7 +264,7 @@ async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
       targets: { exchange: exchanging.port, echo: echoing.port, resets: resetting.port },
       config: options.agent ?? {},
       ...(options.agentLauncher && { launcher: options.agentLauncher }),
-      ...(options.agentEnv && { env: options.agentEnv }),
+      env: { ...inspectorEnv(agentInspector), ...options.agentEnv },
       ...(options.tokenTtlSec !== undefined && { token: { ttlSec: options.tokenTtlSec } }),
     });
   const agent = await owner.own(startVictim());
@@ -243,9 +274,15 @@ async function build(owner: Owner, options: SceneOptions): Promise<ChaosScene> {
       agentId: BYSTANDER,
       targets: { bystander: echoing.port },
       config: options.agent ?? {},
+      env: inspectorEnv(otherInspector),
     }),
   );
-  const scene = new ChaosScene({ hub, agent, other, proxy, reports, owner, startVictim });
+  const inspectorPorts = new Map<Daemon, number>([
+    [hub, hubInspector],
+    [agent, agentInspector],
+    [other, otherInspector],
+  ]);
+  const scene = new ChaosScene({ hub, agent, other, proxy, reports, owner, startVictim, inspectorPorts });
   await scene.rest();
   return scene;
 }
