@@ -6,6 +6,7 @@ import { CommandError } from './errors.js';
 import { ExitCode } from './exit-code.js';
 import type { Io, ProcessEvents } from './io.js';
 import { packageVersion } from './version.js';
+import { capYoungGeneration } from './young-generation.js';
 
 /** What the hub and the agent have in common. */
 export interface Daemon<Config> {
@@ -48,6 +49,7 @@ const LAST_WORDS_MS = 1000;
  * @throws ConfigError when the configuration it starts with is bad
  */
 export async function runDaemon<Config>(kind: DaemonKind<Config>, io: Io): Promise<ExitCode> {
+  capYoungGeneration();
   const { config, warnings } = kind.load();
   const version = packageVersion();
   const { logLevel, logFormat } = kind.logging(config);
