@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto';
 import type { AgentConfig } from '../config/types.js';
 import type { Logger } from '../observability/log.js';
 import type { Metrics } from '../observability/metrics.js';
-import { startStatusServer, type StatusServer } from '../observability/status-server.js';
+import type { StatusServer } from '../observability/status-server.js';
 import type { ProcessBudget } from '../protocol/index.js';
 import { atMost, systemClock, type Clock } from '../transport/clock.js';
 import type { StreamOffer } from '../transport/pump.js';
 import { startHealthServer, type HealthServer } from './health/health-server.js';
 import { connectMetrics } from './metric-sources.js';
+import { startMetricsServer } from './metrics-server.js';
+import { planReload } from './plan-reload.js';
 import { TargetRelay, type TargetRelayContext } from './relay/target-relay.js';
 import { sharedLookup } from './targets/shared-lookup.js';
 import { TargetMap } from './targets/target-map.js';
@@ -59,6 +61,8 @@ export class Agent {
   #watch: TokenWatch | undefined;
   #cancelSweep: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
+  /** While it starts: settles when that is over, one way or the other. */
+  #opening: Promise<void> | undefined;
   #hurry: (() => void) | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -107,33 +111,28 @@ export class Agent {
 
   /** Opens the health ports and begins to dial; rejects with words for the operator, and then nothing is open. */
   async start(): Promise<void> {
-    const { log, metrics, version } = this.#deps;
-    const { observability, tunnel } = this.#config;
+    const opening = this.#open();
+    this.#opening = opening.catch(() => undefined);
     try {
-      this.#health = await startHealthServer({
-        host: observability.healthHost,
-        port: observability.healthPort,
-        state: () => ({ ready: this.ready }),
-        onError: (error) => log.warn('accept_error', { error }),
-      });
-      if (observability.metricsPort !== 0) {
-        this.#status = await startStatusServer({
-          host: observability.healthHost,
-          port: observability.metricsPort,
-          routes: {
-            '/metrics': async () => ({
-              status: 200,
-              contentType: metrics.contentType,
-              body: await metrics.text(),
-            }),
-          },
-          configKey: 'observability.health_host, observability.metrics_port',
-        });
-      }
+      await opening;
     } catch (error) {
       await this.stopNow();
       throw error;
     }
+  }
+
+  async #open(): Promise<void> {
+    const { log, metrics, version } = this.#deps;
+    const { observability, tunnel } = this.#config;
+    this.#health = await startHealthServer({
+      host: observability.healthHost,
+      port: observability.healthPort,
+      state: () => ({ ready: this.ready }),
+      onError: (error) => log.warn('accept_error', { error }),
+    });
+    this.#failIfStopped();
+    if (observability.metricsPort !== 0) this.#status = await startMetricsServer(metrics, observability);
+    this.#failIfStopped();
     log.info('agent_started', {
       version,
       node: process.versions.node,
@@ -143,26 +142,29 @@ export class Agent {
       health_port: this.healthPort,
     });
     await this.#watchToken();
+    this.#failIfStopped();
+    this.#opening = undefined;
     this.#loop.start();
     this.#sweepLater();
+  }
+
+  /** Whoever stops an agent that starts waits for this, and closes what is open by then. */
+  #failIfStopped(): void {
+    if (this.#stopping !== undefined) throw new Error('the agent was stopped while it started');
   }
 
   /** Puts new targets, connectors, limits and the log level in force; running streams go on. */
   reload(next: AgentConfig): Promise<ReloadResult> {
     const { metrics, log } = this.#deps;
-    const before = this.#config;
+    const plan = planReload(this.#config, next);
     for (const connector of next.tunnel.exportedConnectors) metrics.addConnector(connector);
     this.#targets = new TargetMap(next.targets);
     log.setLevel(next.observability.logLevel);
-    // What is read at each attempt counts from the next one on; ports stay as they are until a restart.
-    const { healthHost, healthPort, metricsPort } = before.observability;
-    this.#config = { ...next, observability: { ...next.observability, healthHost, healthPort, metricsPort } };
+    this.#config = plan.config;
     this.#contexts.clear();
-    if (before.tunnel.tokenFile !== next.tunnel.tokenFile) void this.#watchToken();
-    if (differ(before.tunnel, next.tunnel) || differ(before.proxy, next.proxy)) this.#loop.renew();
-    const ports = ['healthHost', 'healthPort', 'metricsPort'] as const;
-    const changed = ports.filter((key) => before.observability[key] !== next.observability[key]);
-    return Promise.resolve({ restartRequired: changed.map((key) => `observability.${snakeCase(key)}`) });
+    if (plan.tokenFile) void this.#watchToken();
+    if (plan.freshSession) this.#loop.renew();
+    return Promise.resolve({ restartRequired: plan.restartRequired });
   }
 
   /** Takes no new streams, lets the running ones finish for a short while, then stops. Idempotent. */
@@ -180,6 +182,7 @@ export class Agent {
 
   async #stop(graceMs: number): Promise<void> {
     const { log } = this.#deps;
+    if (this.#opening !== undefined) await this.#opening;
     log.info('draining', { streams: this.#relays.size, grace_ms: graceMs });
     this.#watch?.close();
     this.#loop.drain(graceMs);
@@ -260,6 +263,7 @@ export class Agent {
     this.#watch?.close();
     // What is in the file now is read by the first attempt; only what comes later is a change.
     const known = await readTokenFile(tokenFile).catch(() => undefined);
+    if (this.#stopping !== undefined) return;
     this.#watch = new TokenWatch({
       file: tokenFile,
       knownToken: known?.token,
@@ -289,12 +293,4 @@ export class Agent {
       this.#sweepLater();
     });
   }
-}
-
-function differ(before: object, next: object): boolean {
-  return JSON.stringify(before) !== JSON.stringify(next);
-}
-
-function snakeCase(key: string): string {
-  return key.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
 }

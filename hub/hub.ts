@@ -8,6 +8,7 @@ import { CloseCode } from '../protocol/index.js';
 import { atMost, systemClock, type Clock } from '../transport/clock.js';
 import { createPdp, type Pdp } from './auth/pdp.js';
 import { createTokenVerifier, type TokenVerifier } from './auth/verify.js';
+import { endpointHooks } from './endpoint-hooks.js';
 import { ListenerSet } from './listener-set.js';
 import { listenerHooks } from './listener-hooks.js';
 import { Relays } from './relay/relays.js';
@@ -16,7 +17,6 @@ import { AgentWaitingRoom } from './routing/wait-for-agent.js';
 import { connectMetrics } from './metric-sources.js';
 import { hubRoutes } from './status-routes.js';
 import { Sweep } from './sweep.js';
-import { acceptTunnel } from './tunnels/accept-tunnel.js';
 import { TunnelEndpoint } from './tunnels/endpoint.js';
 import { TunnelRegistry } from './tunnels/registry.js';
 
@@ -55,6 +55,8 @@ export class Hub {
   #turn = 0;
   #state: 'starting' | 'ready' | 'draining' = 'starting';
   #stopping: Promise<void> | undefined;
+  /** While it starts: settles when that is over, one way or the other. */
+  #opening: Promise<void> | undefined;
   #hurry: (() => void) | undefined;
 
   /** @throws Error when a file that the configuration names cannot be used */
@@ -90,7 +92,6 @@ export class Hub {
       onStarted: (listener, address) => this.#onListenerStarted(listener, address),
       onStopped: ({ name }) => deps.log.info('listener_stopped', { listener: name }),
     });
-    this.#endpoint = this.#newEndpoint(config);
     const parts = {
       ...deps,
       clock: this.#clock,
@@ -98,6 +99,17 @@ export class Hub {
       relays: this.#relays,
       config: () => this.#config,
     };
+    const context = {
+      ...parts,
+      processBudget: this.#processBudget,
+      hubId: this.#hubId,
+      verify: (token: string) => this.#verifier.verify(token),
+      draining: () => this.#state === 'draining',
+      onAvailable: (connectors: Iterable<string>) => {
+        for (const connector of connectors) this.#waitingRoom.notify(connector);
+      },
+    };
+    this.#endpoint = new TunnelEndpoint(config.tunnel, endpointHooks(context));
     connectMetrics(parts);
     this.#sweep = new Sweep(parts);
   }
@@ -117,29 +129,40 @@ export class Hub {
 
   /** Opens everything; rejects with words for the operator, and then nothing is open. */
   async start(): Promise<void> {
-    const { log, version } = this.#deps;
-    const { observability, tunnel } = this.#config;
+    const opening = this.#open();
+    this.#opening = opening.catch(() => undefined);
     try {
-      // Health first: a probe must be able to see that the rest is not there yet.
-      this.#status = await startStatusServer({
-        host: observability.host,
-        port: observability.metricsPort,
-        routes: hubRoutes(() => this.#state, this.#deps.metrics),
-        configKey: 'observability.host, observability.metrics_port',
-        onRouteError: (error, path) => log.error('internal_error', { error, path }),
-      });
-      await this.#verifier.preload();
-      this.#tunnelPort = await this.#endpoint.listen();
-      log.info('tunnel_endpoint_started', {
-        address: `${tunnel.host}:${this.#tunnelPort}`,
-        path: tunnel.path,
-        tls: tunnel.tls !== undefined,
-      });
-      await this.#listeners.start(this.#config.listeners);
+      await opening;
     } catch (error) {
       await this.stopNow();
       throw error;
     }
+  }
+
+  async #open(): Promise<void> {
+    const { log, version } = this.#deps;
+    const { observability, tunnel } = this.#config;
+    // Health first: a probe must be able to see that the rest is not there yet.
+    this.#status = await startStatusServer({
+      host: observability.host,
+      port: observability.metricsPort,
+      routes: hubRoutes(() => this.#state, this.#deps.metrics),
+      configKey: 'observability.host, observability.metrics_port',
+      onRouteError: (error, path) => log.error('internal_error', { error, path }),
+    });
+    this.#failIfStopped();
+    await this.#verifier.preload();
+    this.#failIfStopped();
+    this.#tunnelPort = await this.#endpoint.listen();
+    this.#failIfStopped();
+    log.info('tunnel_endpoint_started', {
+      address: `${tunnel.host}:${this.#tunnelPort}`,
+      path: tunnel.path,
+      tls: tunnel.tls !== undefined,
+    });
+    await this.#listeners.start(this.#config.listeners);
+    this.#failIfStopped();
+    this.#opening = undefined;
     this.#sweep.start();
     this.#state = 'ready';
     log.info('hub_started', {
@@ -150,6 +173,11 @@ export class Hub {
       tunnel_port: this.#tunnelPort,
       status_port: this.#status.port,
     });
+  }
+
+  /** Whoever stops a hub that starts waits for this, and closes what is open by then. */
+  #failIfStopped(): void {
+    if (this.#stopping !== undefined) throw new Error('the hub was stopped while it started');
   }
 
   /** Puts a new configuration in force, all of it that can change while running, or throws and changes nothing. */
@@ -206,7 +234,10 @@ export class Hub {
 
   async #stop(graceMs: number): Promise<void> {
     const { log } = this.#deps;
+    // Keys that do not come must not hold up a stop.
+    if (this.#state === 'starting') this.#verifier.close();
     this.#state = 'draining';
+    if (this.#opening !== undefined) await this.#opening;
     log.info('draining', { streams: this.#relays.size, grace_ms: graceMs });
     this.#listeners.stopAccepting();
     for (const tunnel of this.#registry.all()) tunnel.pump.drain(CloseCode.Draining, graceMs);
@@ -246,40 +277,6 @@ export class Hub {
     return createPdp(config.pdp, {
       onDecision: (connector, result) => metrics.forConnector(connector).pdpDecision(result),
       observeSeconds: (seconds) => metrics.pdpDuration.observe({}, seconds),
-    });
-  }
-
-  #newEndpoint(config: HubConfig): TunnelEndpoint {
-    const { log, metrics, version } = this.#deps;
-    const context = {
-      clock: this.#clock,
-      log,
-      metrics,
-      registry: this.#registry,
-      processBudget: this.#processBudget,
-      hubId: this.#hubId,
-      version,
-      config: () => this.#config,
-      verify: (token: string) => this.#verifier.verify(token),
-      draining: () => this.#state === 'draining',
-      onAvailable: (connectors: Iterable<string>) => {
-        for (const connector of connectors) this.#waitingRoom.notify(connector);
-      },
-    };
-    return new TunnelEndpoint(config.tunnel, {
-      verify: (token) => this.#verifier.verify(token),
-      // Who has a session here may go on with it: its streams are what the hub waits for.
-      draining: ({ agentId }) => this.#state === 'draining' && !this.#registry.has(agentId),
-      onLink: (link, identity) => acceptTunnel(context, link, identity),
-      onAuthFailed: (error, peer) => {
-        metrics.authFailure(error.reason);
-        metrics.tunnelConnect('unauthenticated');
-        log.warn('auth_failed', { reason: error.reason, detail: error.message, remote: peer });
-      },
-      onRejected: (status, why, peer) => {
-        metrics.tunnelConnect(status === 503 ? 'draining' : 'protocol_error');
-        log.warn('tunnel_rejected', { status, why, remote: peer });
-      },
     });
   }
 

@@ -15,6 +15,8 @@ export class ListenerSet {
   readonly #onStarted: (config: ListenerConfig, address: HostPort) => void;
   readonly #onStopped: (config: ListenerConfig) => void;
   #open: OpenListener[] = [];
+  /** Those that a reload took away, as long as they have connections. */
+  readonly #retired = new Set<Listener>();
 
   constructor(options: {
     readonly hooksFor: (config: () => ListenerConfig) => ListenerHooks;
@@ -51,7 +53,7 @@ export class ListenerSet {
    */
   async apply({ keep, update, stop, start }: ReloadPlan['listeners']): Promise<void> {
     const stopped = this.#open.filter(({ config }) => stop.includes(config));
-    for (const { listener } of stopped) listener.stopAccepting();
+    for (const { listener } of stopped) this.#retire(listener);
     this.#open = this.#open.filter((open) => !stopped.includes(open));
     try {
       await this.start(start);
@@ -76,7 +78,14 @@ export class ListenerSet {
 
   /** Resets what is left and waits until it is gone. */
   async close(): Promise<void> {
-    await Promise.all(this.#open.map(({ listener }) => listener.close()));
+    const listeners = [...this.#open.map(({ listener }) => listener), ...this.#retired];
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+
+  #retire(listener: Listener): void {
+    this.#retired.add(listener);
+    listener.server?.once('close', () => this.#retired.delete(listener));
+    listener.stopAccepting();
   }
 
   async #listen(config: ListenerConfig): Promise<OpenListener> {

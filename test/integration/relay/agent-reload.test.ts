@@ -50,10 +50,12 @@ describe('an agent that reloads', () => {
       healthHost: '127.0.0.2',
       metricsPort: 9999,
       logLevel: 'error' as const,
+      logFormat: 'plain' as const,
     };
     expect((await agent.reload({ ...config, observability })).restartRequired).to.deep.equal([
       'observability.health_host',
       'observability.metrics_port',
+      'observability.log_format',
     ]);
     expect(book.log.isEnabled('warn')).to.equal(false);
     expect((await agent.reload(config)).restartRequired).to.deep.equal([]);

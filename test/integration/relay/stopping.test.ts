@@ -1,7 +1,11 @@
 import { expect } from 'chai';
+import { Agent } from '../../../agent/agent.js';
+import { Hub } from '../../../hub/hub.js';
 import { attempt, connectError, expectEcho, readToEnd } from '../../support/tcp-client.js';
-import { echo } from '../../support/tcp-targets.js';
+import { echo, neverRead } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
+import { LogBook, newMetrics } from '../../unit/hub/bench.js';
+import { nextTurn } from '../../unit/transport/fake-link.js';
 import { Site, useSite } from './site.js';
 
 /** The status that the hub's own port answers. */
@@ -128,5 +132,66 @@ describe('an agent that stops', () => {
       .agent({ web: 1 }, { agentId: 'site-b', changes, noWait: true })
       .catch((error: unknown) => error);
     expect(failure).to.be.an('error').with.property('message').that.includes(`${agent.healthPort}`);
+  });
+});
+
+describe('a daemon that is stopped while it starts', () => {
+  const held = useSite();
+  beforeEach(async () => {
+    held.site = await Site.start({ web: {} });
+  });
+
+  const fails = (work: Promise<void>): Promise<string> =>
+    work.then(
+      () => 'it started',
+      (error: unknown) => String(error),
+    );
+
+  /** Stops it so many turns of the event loop after it began to start, when something may be half open. */
+  async function atEachTurn(make: () => Hub | Agent): Promise<Set<string>> {
+    const ends = new Set<string>();
+    for (const turns of [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 40, 80]) {
+      const daemon = make();
+      const starting = fails(daemon.start());
+      for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+      await daemon.stopNow();
+      ends.add(await starting);
+    }
+    return ends;
+  }
+
+  it('is a hub that leaves nothing open', async () => {
+    const { config } = held.site;
+    const ends = await atEachTurn(
+      () => new Hub(config, { log: new LogBook('hub').log, metrics: newMetrics('hub', []), version: '1' }),
+    );
+    expect(ends).to.include('Error: the hub was stopped while it started');
+  });
+
+  it('is an agent that leaves nothing open', async () => {
+    const { config } = await held.site.agent({ web: 1 });
+    const own = { ...config, tunnel: { ...config.tunnel, url: 'ws://127.0.0.1:1/tunnel' } };
+    const ends = await atEachTurn(
+      () => new Agent(own, { log: new LogBook('agent').log, metrics: newMetrics('agent', []), version: '1' }),
+    );
+    expect(ends).to.include('Error: the agent was stopped while it started');
+  });
+
+  it('does not wait for keys that do not come', async () => {
+    const silent = await held.site.target(neverRead);
+    const jwksUrl = `http://127.0.0.1:${silent.port}/jwks.json`;
+    const { security } = held.site.config;
+    const config = { ...held.site.config, security: { ...security, jwksFile: undefined, jwksUrl } };
+    const hub = new Hub(config, {
+      log: new LogBook('hub').log,
+      metrics: newMetrics('hub', []),
+      version: '1',
+    });
+    const starting = fails(hub.start());
+    await waitFor('the keys to be asked for', () => silent.accepted === 1);
+    const startedMs = performance.now();
+    await hub.stopNow();
+    expect(performance.now() - startedMs).to.be.below(1000);
+    expect(await starting).to.include('stopped while it started');
   });
 });

@@ -143,4 +143,15 @@ describe('ListenerSet', () => {
     const [, ending] = await Promise.all([set.close(), endingOf(running)]);
     expect(ending.how).to.equal('ECONNRESET');
   });
+
+  it('resets also what came through a listener that a reload took away', async () => {
+    const a = await config('a');
+    await set.start([a]);
+    const running = await sockets.dial(a.bind.port);
+    await waitFor('the client', () => clients.length === 1);
+    await set.apply({ ...none, stop: [a] });
+    expect(running.destroyed).to.equal(false);
+    const [, ending] = await Promise.all([set.close(), endingOf(running)]);
+    expect(ending.how).to.equal('ECONNRESET');
+  });
 });
