@@ -4,6 +4,7 @@
  */
 import { SessionError } from '../errors.js';
 import { CloseCode, MAX_CONNECTOR_BYTES, MAX_CONNECTORS, MAX_DATA_BYTES, MAX_OFFSET } from './constants.js';
+import { findAmbiguity } from './strict-json.js';
 
 export interface PeerLimits {
   /** Bytes that the sender of this document takes on every new stream before its first CREDIT. */
@@ -65,6 +66,15 @@ export function isConnectorName(text: string): boolean {
   return text.length <= MAX_CONNECTOR_BYTES && CONNECTOR.test(text);
 }
 
+/** Every number of the two documents. */
+const INTEGERS: ReadonlySet<string> = new Set([
+  'protocol',
+  'limits.window_bytes',
+  'limits.max_streams',
+  'limits.max_payload',
+  'resume.grace_ms',
+]);
+
 type Members = Readonly<Record<string, unknown>>;
 
 function fail(what: string): never {
@@ -84,6 +94,8 @@ function parseObject(text: string): Members {
     fail('the body is not JSON');
   }
   const members = asObject(value, 'the body');
+  const ambiguity = findAmbiguity(text, INTEGERS);
+  if (ambiguity !== undefined) fail(ambiguity);
   if (members['protocol'] !== PROTOCOL) fail(`"protocol" is not ${PROTOCOL}`);
   return members;
 }

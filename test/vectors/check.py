@@ -65,9 +65,16 @@ DOCUMENTS = {
     "HELLO_ACK": members({**COMMON, "session_id": matches(ID), "hub_id": matches(ID), "resumed": lambda v: type(v) is bool},
                          resume=members({"token": matches(ID), "grace_ms": number(0, 86400000)}))}
 
+def distinct(pairs):
+    need(len(dict(pairs)) == len(pairs), "§4.1: a name twice")
+    return dict(pairs)
+
+def whole(digits):
+    return int(digits) if digits != "-0" else -0.0  # not written as a number() is
+
 def document(name, body):
     try:
-        value = json.loads(text(body))
+        value = json.loads(text(body), object_pairs_hook=distinct, parse_int=whole)
     except ValueError:
         raise Refused("§4.1: not JSON") from None
     need(DOCUMENTS[name](value), "§4.1, §4.2")
