@@ -16,7 +16,8 @@ export function endpointHooks(context: TunnelContext): EndpointHooks {
       log.warn('auth_failed', { reason: error.reason, detail: error.message, remote: peer });
     },
     onRejected: (status, why, peer) => {
-      metrics.tunnelConnect(status === 503 ? 'draining' : 'protocol_error');
+      const overloaded = status === 503 && !context.draining();
+      metrics.tunnelConnect(overloaded ? 'limit' : status === 503 ? 'draining' : 'protocol_error');
       log.warn('tunnel_rejected', { status, why, remote: peer });
     },
   };

@@ -7,7 +7,6 @@ export const EVENT_NAMES = [
   'hub_started',
   'listener_started',
   'listener_stopped',
-  'listener_error',
   'accept_error',
   // Hub: life of a tunnel.
   'tunnel_endpoint_started',
@@ -29,7 +28,6 @@ export const EVENT_NAMES = [
   'tunnel_lost',
   'tunnel_retry',
   'token_changed',
-  'token_error',
   'token_expiring',
   'target_failed',
   'target_unhealthy',

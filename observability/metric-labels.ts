@@ -41,11 +41,11 @@ export const REJECT_REASONS = [
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
 /** How the opening of a stream went. */
-export const OPEN_RESULTS = ['opened', 'refused', 'timeout', 'cancelled', 'no_agent', 'failed'] as const;
+export const OPEN_RESULTS = ['opened', 'refused', 'timeout', 'cancelled', 'no_agent'] as const;
 export type OpenResult = (typeof OPEN_RESULTS)[number];
 
 /** Who a stream that could not go on was waiting for. */
-export const WAITING_ON = ['client', 'target', 'tunnel', 'credit'] as const;
+export const WAITING_ON = ['client', 'target', 'tunnel'] as const;
 export type WaitingOn = (typeof WAITING_ON)[number];
 
 /** How an attempt to set up a tunnel went. */
@@ -68,8 +68,8 @@ export const TUNNEL_CONNECT_RESULTS = [
 export type TunnelConnectResult = (typeof TUNNEL_CONNECT_RESULTS)[number];
 
 /** Why a tunnel had to be set up again. */
-export type TunnelReconnectReason =
-  'lost' | 'timeout' | 'replaced' | 'draining' | 'token' | 'protocol_error' | 'closed';
+export const TUNNEL_RECONNECT_REASONS = ['lost', 'replaced', 'draining', 'token', 'protocol_error'] as const;
+export type TunnelReconnectReason = (typeof TUNNEL_RECONNECT_REASONS)[number];
 
 export const RESUME_RESULTS = ['resumed', 'refused', 'expired'] as const;
 export type ResumeResult = (typeof RESUME_RESULTS)[number];

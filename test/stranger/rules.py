@@ -80,7 +80,10 @@ _REQUIRED = {
     'HELLO_ACK': _BOTH | {'session_id': _is_id, 'hub_id': _is_id, 'resumed': lambda v: isinstance(v, bool)},
 }
 _OPTIONAL = {
-    'HELLO': {'resume': lambda v: _has(v, {'session_id': _is_id, 'token': _is_id}), 'overlaps': _is_id},
+    'HELLO': {
+        'resume': lambda v: _has(v, {'session_id': _is_id, 'token': _is_id}) and isinstance(v.get('only', False), bool),
+        'overlaps': _is_id,
+    },
     'HELLO_ACK': {
         'resume': lambda v: _has(v, {'token': _is_id, 'grace_ms': lambda n: _is_number(n, 0, 86_400_000)}),
     },
@@ -96,10 +99,14 @@ def _no_constant(name):
     raise ValueError(name)
 
 
+def _whole(digits):
+    return -0.0 if digits == '-0' else int(digits)
+
+
 def document(kind, body):
     """The JSON object of a HELLO or HELLO_ACK; members that the page does not name are left in it."""
     try:
-        value = json.loads(text_of(body), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+        value = json.loads(text_of(body), object_pairs_hook=_no_twins, parse_int=_whole, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Fault(f'{kind}: not one JSON object') from None
     need(_has(value, _REQUIRED[kind]), f'{kind}: a required member')
