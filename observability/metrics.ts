@@ -1,16 +1,15 @@
 import { AgentLabels } from './agent-labels.js';
 import { ConnectorMetrics } from './connector-metrics.js';
-import { Instruments, type GaugeOf } from './instruments.js';
+import { addGauges, type MetricSources } from './gauges.js';
+import { Instruments } from './instruments.js';
 import {
   AUTH_FAILURE_REASONS,
-  BUFFER_KINDS,
   JWKS_FETCH_RESULTS,
   RELOAD_RESULTS,
   RESUME_RESULTS,
   STREAM_CLOSE_REASONS,
   TUNNEL_CONNECT_RESULTS,
   type AuthFailureReason,
-  type BufferKind,
   type JwksFetchResult,
   type ReloadResult,
   type ResumeResult,
@@ -30,21 +29,6 @@ export interface MetricsOptions {
   readonly reasons?: readonly string[];
   /** CPU, memory, event loop and GC of the process; off for a second instance in the same process. */
   readonly processMetrics?: boolean;
-}
-
-/** What is read at a scrape rather than counted. A source that throws loses its own gauge, not the scrape. */
-export interface MetricSources {
-  /** Open TCP connections by connector. */
-  activeConnections(): Iterable<readonly [connector: string, count: number]>;
-  /** Authenticated tunnels that are up. */
-  tunnels(): number;
-  tunnelUptimeSeconds(): Iterable<readonly [agentId: string, seconds: number]>;
-  /** Payload bytes held for peers that are not ready. */
-  bufferedBytes(): Readonly<Record<BufferKind, number>>;
-  /** Hub: an agent serves it. Agent: the target is thought to be healthy. */
-  connectorUp(): Iterable<readonly [connector: string, up: boolean]>;
-  /** `exp` of the token in use, in seconds since 1970; undefined when there is none. */
-  tokenExpirySeconds(): number | undefined;
 }
 
 const CONNECTION_SECONDS = [0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400];
@@ -183,7 +167,13 @@ export class Metrics {
       'config_last_reload_successful',
       'Whether the configuration file was good when it was last read.',
     );
-    this.#addGauges();
+    addGauges(make, {
+      hub: this.#hub,
+      sources: () => this.#sources,
+      connectors: () => this.#connectors.keys(),
+      connectorLabel: (name) => this.#knownConnector(name),
+      agentLabel: (agentId) => this.agentLabel(agentId),
+    });
     make
       .gauge('build_info', 'Always 1; the versions are its labels.', { labels: ['version', 'node'] })
       .set({ version: options.version, node: options.nodeVersion }, 1);
@@ -268,57 +258,6 @@ export class Metrics {
 
   #knownConnector(name: string): string {
     return this.#connectors.has(name) ? name : UNKNOWN_CONNECTOR;
-  }
-
-  #addGauges(): void {
-    const make = this.#instruments;
-    make.gauge('tcp_active_connections', 'Open TCP connections.', {
-      labels: ['connector'],
-      collect: (gauge) => this.#setPerConnector(gauge, this.#sources.activeConnections?.() ?? []),
-    });
-    make.gauge('connector_up', 'Whether the connector can be served now.', {
-      labels: ['connector'],
-      collect: (gauge) => this.#setPerConnector(gauge, this.#sources.connectorUp?.() ?? []),
-    });
-    make.gauge('tunnels', 'Authenticated tunnels that are up.', {
-      collect: (gauge) => gauge.set({}, this.#sources.tunnels?.() ?? 0),
-    });
-    make.gauge('tunnel_uptime_seconds', 'Age of the tunnel in use.', {
-      labels: ['agent'],
-      collect: (gauge) => this.#collectUptime(gauge),
-    });
-    make.gauge('buffered_bytes', 'Payload bytes held in memory.', {
-      labels: ['kind'],
-      collect: (gauge) => {
-        const bytes = this.#sources.bufferedBytes?.();
-        for (const kind of BUFFER_KINDS) gauge.set({ kind }, bytes?.[kind] ?? 0);
-      },
-    });
-    make.gauge(
-      'token_expiry_timestamp_seconds',
-      'When the token in use expires, in seconds since 1970; 0 without a token.',
-      { shown: !this.#hub, collect: (gauge) => gauge.set({}, this.#sources.tokenExpirySeconds?.() ?? 0) },
-    );
-  }
-
-  /** Every configured connector gets a value, 0 when the source does not name it. */
-  #setPerConnector(
-    gauge: GaugeOf<'connector'>,
-    values: Iterable<readonly [connector: string, value: number | boolean]>,
-  ): void {
-    for (const connector of this.#connectors.keys()) gauge.set({ connector }, 0);
-    for (const [name, value] of values) gauge.set({ connector: this.#knownConnector(name) }, Number(value));
-  }
-
-  /** An agent that left loses its series; of those that share `other`, the oldest tunnel counts. */
-  #collectUptime(gauge: GaugeOf<'agent'>): void {
-    gauge.reset();
-    const uptimes = new Map<string, number>();
-    for (const [agentId, seconds] of this.#sources.tunnelUptimeSeconds?.() ?? []) {
-      const label = this.agentLabel(agentId);
-      uptimes.set(label, Math.max(seconds, uptimes.get(label) ?? 0));
-    }
-    for (const [agent, seconds] of uptimes) gauge.set({ agent }, seconds);
   }
 
   #zero(): void {
