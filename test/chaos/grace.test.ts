@@ -13,6 +13,8 @@ const PROVE = process.env['NC_PROVE'] !== undefined;
 const GRACES = PROVE ? [4, 60] : [4];
 /** So much before its end a path that is back must do, so much after it must not: a resume takes some round trips. */
 const MARGIN_MS = 1000;
+/** The agent tries at least once a second. */
+const HELD_MS = 2000;
 
 for (const graceSec of GRACES) {
   describe(`a tunnel is away, resume_grace_sec ${graceSec}`, function () {
@@ -39,14 +41,22 @@ for (const graceSec of GRACES) {
       await scene.settled();
     });
 
-    /** Cuts the tunnel; new connections are accepted, and held until the path is back after `silenceMs`. */
+    /**
+     * Cuts the tunnel. New connections are refused, at last accepted and held, until the path is back after `silenceMs`:
+     * so an attempt is on its way at that moment, and no deadline of an attempt has to do with it.
+     */
     async function away(silenceMs: number): Promise<void> {
-      const { toHub, cuts } = scene.proxy.counts;
-      const [heldBefore, cutsBefore] = [toHub.heldWhileFrozen, cuts.rst];
+      const { counts } = scene.proxy;
+      const { toHub, cuts } = counts;
+      const [heldBefore, cutsBefore, refusedBefore] = [toHub.heldWhileFrozen, cuts.rst, counts.refused];
       scene.proxy.freeze();
+      scene.proxy.admit('refuse');
       scene.proxy.cut('rst');
-      await delay(silenceMs);
+      await delay(silenceMs - HELD_MS);
+      scene.proxy.admit('forward');
+      await delay(HELD_MS);
       expect(cuts.rst).to.equal(cutsBefore + 1);
+      expect(counts.refused).to.be.above(refusedBefore);
       expect(toHub.heldWhileFrozen).to.be.above(heldBefore);
       scene.proxy.thaw();
     }
