@@ -22,7 +22,7 @@ const MAY_IMPORT = {
 };
 
 /** Outside libraries that exactly one product file may import, so that each can be replaced in one place. */
-const ONE_IMPORTER = ['ajv', 'jose', 'node-forge', 'pino', 'prom-client', 'proxy-agent', 'ws', 'yaml'];
+const ONE_IMPORTER = ['ajv', 'jose', 'node-forge', 'pino', 'prom-client', 'proxy-agent', 'yaml'];
 
 const PRODUCT = `^(${FOLDERS.join('|')})/`;
 

@@ -12,8 +12,8 @@ interface Oracle {
 }
 const { Receiver, Sender } = ws as unknown as Oracle;
 
-export const MOST_BYTES = 262_144;
-export const MOST_FRAGMENTS = 1024;
+const MOST_BYTES = 262_144;
+const MOST_FRAGMENTS = 1024;
 
 export interface WireFrame {
   readonly opcode: number;

@@ -14,8 +14,6 @@ export const WsClose = {
 
 /** Largest payload of a control frame (§5.5). */
 export const MAX_CONTROL_BYTES = 125;
-/** Largest header: two bytes, eight of length, four of mask key. */
-export const MAX_HEADER_BYTES = 14;
 const FIN = 0x80;
 const MASKED = 0x80;
 

@@ -14,7 +14,7 @@ import { connectWsLink, WsAcceptor } from '../../support/ws-link.js';
 import { LinkRelay, type End } from './link-relay.js';
 import { LinkLog } from './ws-peers.js';
 
-export type Kind = 'ours' | 'ws';
+type Kind = 'ours' | 'ws';
 
 export interface Pairing {
   readonly client: Kind;
