@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { EventName } from './events.js';
 import type { LogSink } from './bounded-sink.js';
+import { flatFields } from './flat-line.js';
 import { formatPlain } from './plain-format.js';
 import { sanitizeFields, type SafeValue } from './sanitize.js';
 import { stderrSink } from './stderr-sink.js';
@@ -63,11 +64,21 @@ export function createLogger(options: LoggerOptions): Logger {
     }
   }
 
+  let lastMs = NaN;
+  let lastTime = '';
+  /** In ISO 8601; lines of a burst share it. */
+  function time(): string {
+    const ms = now();
+    if (ms !== lastMs) lastTime = new Date(ms).toISOString();
+    lastMs = ms;
+    return lastTime;
+  }
+
   const backend = pino(
     {
       level: options.level,
       base: { role },
-      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+      timestamp: () => `,"time":"${time()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: writeLine },
@@ -89,6 +100,11 @@ export function createLogger(options: LoggerOptions): Logger {
   function emit(level: LogLevel, event: EventName, fields: LogFields | undefined): void {
     if (!backend.isLevelEnabled(level)) return;
     announceDrops();
+    const flat = readFlat(fields);
+    if (flat !== undefined) {
+      writeLine(`{"level":"${level}","time":"${time()}","role":"${role}","event":"${event}"${flat}}\n`);
+      return;
+    }
     const safe = fields === undefined ? {} : sanitizeFields(fields, { stacks: backend.level === 'debug' });
     for (const key of RESERVED_KEYS) {
       if (!(key in safe)) continue;
@@ -113,6 +129,15 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     droppedLines,
   };
+}
+
+/** Undefined when the fields need the long way; also when reading one of them fails, which sanitizeFields survives. */
+function readFlat(fields: LogFields | undefined): string | undefined {
+  try {
+    return fields === undefined ? '' : flatFields(fields, RESERVED_KEYS);
+  } catch {
+    return undefined;
+  }
 }
 
 /** https://no-color.org: any non-empty NO_COLOR turns colour off. */
