@@ -65,6 +65,7 @@ export const METRICS: readonly Metric[] = [
   { id: 'downP50', label: '1 B beside download, p50', unit: 'µs', digits: 0 },
   { id: 'downP99', label: '1 B beside download, p99', unit: 'µs', digits: 0 },
   { id: 'opens', label: 'open, echo, close', unit: '/s', digits: 0 },
+  { id: 'openCpu', label: 'CPU, open, echo, close', unit: 'µs', digits: 0 },
   { id: 'stallKeeps', label: 'rate kept beside a stalled stream', unit: '', digits: 2, noRatio: true },
   { id: 'stallGrowthMb', label: 'memory growth by it', unit: 'MiB', digits: 1, noRatio: true },
   ...atCount.map((count): Metric => ({
@@ -77,6 +78,18 @@ export const METRICS: readonly Metric[] = [
     { id: `opensAt${count}`, label: `opens beside ${count} idle`, unit: '/s', digits: 0 },
     { id: `downAt${count}`, label: `1 down beside ${count} idle`, unit: 'MB/s', digits: 0 },
   ]),
+  ...[
+    ['growKb', 'memory of an idle stream'],
+    ['growOpens', 'opens'],
+    ['growOpenCpu', 'CPU of an open'],
+    ['growDown', '1 down'],
+  ].map(([id = '', label = '']): Metric => ({
+    id,
+    label: `${label}, most over fewest`,
+    unit: '',
+    digits: 2,
+    noRatio: true,
+  })),
   { id: 'far1', label: '50 ms path, 1 down', unit: 'MB/s', digits: 0 },
   { id: 'far8', label: '50 ms path, 8 down', unit: 'MB/s', digits: 0 },
   { id: 'farOpenMs', label: '50 ms path, open + first echo', unit: 'ms', digits: 1 },

@@ -6,6 +6,13 @@ const ONE_BYTE = Buffer.from([0x31]);
 /** Header and first byte in one write, as a client that speaks first does. */
 const FIRST = Buffer.concat([encodeHeader(Mode.Echo, 0), ONE_BYTE]);
 
+interface Opens {
+  /** Within the window. */
+  readonly perSec: number;
+  /** In all, before and behind the window too. */
+  readonly total: number;
+}
+
 interface RoundTrips {
   readonly count: number;
   /** Microseconds. */
@@ -52,25 +59,27 @@ export class EchoLoad {
     });
   }
 
-  /** Connections per second, each: connect, one byte there and back, FIN both ways; `parallel` of them at any time. */
+  /** Connections one after the other, each: connect, one byte there and back, FIN both ways; `parallel` at any time. */
   async opens(order: {
     readonly port: number;
     readonly parallel: number;
     readonly warmMs: number;
     readonly ms: number;
-  }): Promise<number> {
+  }): Promise<Opens> {
     const begin = performance.now() + order.warmMs;
     const end = begin + order.ms;
     let counted = 0;
+    let total = 0;
     const lane = async (): Promise<void> => {
       while (performance.now() < end) {
         await this.#once(order.port);
+        total++;
         const now = performance.now();
         if (now >= begin && now < end) counted++;
       }
     };
     await Promise.all(Array.from({ length: order.parallel }, lane));
-    return (counted / order.ms) * 1000;
+    return { perSec: (counted / order.ms) * 1000, total };
   }
 
   /** Milliseconds from connect to the first byte back, of connections one after the other. */
