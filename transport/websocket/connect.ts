@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type Agent, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import type { SecureVersion } from 'node:tls';
 import { SUBPROTOCOL } from '../../protocol/index.js';
 import type { Link } from '../link.js';
 import { checkAnswer, VERSION } from './handshake.js';
+import { secureContextFor, type TlsOptions } from './secure-context.js';
 import { SocketLink } from './socket-link.js';
 
 /** The hub answered the upgrade with something other than 101. */
@@ -29,12 +29,7 @@ export interface ConnectOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Goes through a proxy; absent = direct. */
   readonly httpAgent: Agent | undefined;
-  readonly tls: {
-    readonly ca?: readonly string[] | undefined;
-    readonly cert?: string | undefined;
-    readonly key?: string | undefined;
-    readonly minVersion?: SecureVersion | undefined;
-  };
+  readonly tls: TlsOptions;
   readonly signal: AbortSignal;
   /** For name, connection, proxy, TLS and upgrade together. */
   readonly deadlineMs: number;
@@ -45,7 +40,6 @@ export interface ConnectOptions {
  * plain Error `code: 'ETIMEDOUT'` at the deadline; then nothing of the attempt is left open but what `httpAgent` holds.
  */
 export function connectLink(options: ConnectOptions): Promise<Link> {
-  const { ca, cert, key: clientKey, minVersion } = options.tls;
   const url = new URL(options.url);
   const secure = url.protocol === 'wss:';
   url.protocol = secure ? 'https:' : 'http:';
@@ -60,10 +54,7 @@ export function connectLink(options: ConnectOptions): Promise<Link> {
       'Sec-WebSocket-Version': VERSION,
       'Sec-WebSocket-Protocol': SUBPROTOCOL,
     },
-    ...(ca && { ca: [...ca] }),
-    ...(cert !== undefined && { cert }),
-    ...(clientKey !== undefined && { key: clientKey }),
-    ...(secure && { minVersion: minVersion ?? 'TLSv1.2', ALPNProtocols: ['http/1.1'] }),
+    ...(secure && { secureContext: secureContextFor(options.tls), ALPNProtocols: ['http/1.1'] }),
   });
   return new Promise<Link>((resolve, reject) => {
     const settle = (): void => {
@@ -89,14 +80,15 @@ export function connectLink(options: ConnectOptions): Promise<Link> {
     );
     options.signal.addEventListener('abort', onAbort, { once: true });
     request.on('error', fail);
+    // Also a 101 of which a proxy in between took the headers that make it one.
     request.on('response', (response: IncomingMessage) =>
-      fail(new UpgradeError(response.statusCode ?? 0, response.headers['retry-after'])),
+      fail(refusal(response, key) ?? unexpected(response)),
     );
     request.on('upgrade', (response: IncomingMessage, socket: Socket, head: Buffer) => {
-      const fault = response.statusCode === 101 ? checkAnswer(response.headers, key) : undefined;
-      if (response.statusCode !== 101 || fault !== undefined) {
+      const refused = refusal(response, key);
+      if (refused !== undefined) {
         socket.destroy();
-        fail(fault === undefined ? new UpgradeError(response.statusCode ?? 0, undefined) : new Error(fault));
+        fail(refused);
         return;
       }
       settle();
@@ -105,4 +97,15 @@ export function connectLink(options: ConnectOptions): Promise<Link> {
     if (options.signal.aborted) onAbort();
     else request.end();
   });
+}
+
+/** Why that answer makes no link, or undefined. */
+function refusal(response: IncomingMessage, key: string): Error | undefined {
+  if (response.statusCode !== 101) return unexpected(response);
+  const fault = checkAnswer(response.headers, key);
+  return fault === undefined ? undefined : new Error(fault);
+}
+
+function unexpected({ statusCode, headers }: IncomingMessage): UpgradeError {
+  return new UpgradeError(statusCode ?? 0, headers['retry-after']);
 }

@@ -1,42 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { expect } from 'chai';
 import { SUBPROTOCOL } from '../../../protocol/index.js';
-import type { Link } from '../../../transport/link.js';
-import { acceptLink } from '../../../transport/websocket/accept.js';
-import { connectLink, UpgradeError, type ConnectOptions } from '../../../transport/websocket/connect.js';
-import { createPki, type Certificate, type Pki } from '../../support/pki.js';
+import { UpgradeError } from '../../../transport/websocket/connect.js';
 import { portOf } from '../../support/tcp-targets.js';
+import { messageOf } from '../../support/transmit.js';
 import { waitFor } from '../../support/wait-for.js';
+import { dial, failureOf } from './dialling.js';
 import { Sockets } from './sockets.js';
 import { FrameReader, LinkLog, LinkServer, rawFrame, rawServer, switching } from './ws-peers.js';
-import { messageOf } from '../../support/transmit.js';
-
-const QUICKLY_MS = 2000;
-
-function dial(port: number, options: Partial<ConnectOptions> = {}): Promise<Link> {
-  return connectLink({
-    url: `ws://127.0.0.1:${port}/tunnel`,
-    headers: {},
-    httpAgent: undefined,
-    tls: {},
-    signal: new AbortController().signal,
-    deadlineMs: QUICKLY_MS,
-    ...options,
-  });
-}
-
-/** How the dial failed; fails the test when it did not. */
-async function failureOf(dialling: Promise<Link>): Promise<NodeJS.ErrnoException> {
-  const link = await dialling.catch((error: unknown) => error as NodeJS.ErrnoException);
-  if (link instanceof Error) return link;
-  link.terminate();
-  throw new Error('the dial succeeded');
-}
 
 describe('connectLink', () => {
   const sockets = new Sockets();
@@ -92,6 +65,16 @@ describe('connectLink', () => {
     link.terminate();
   });
 
+  it('takes an answer whose headers are written in another way, and what comes before it', async () => {
+    const { port } = await answering((socket, head) => {
+      const changes = { Upgrade: 'WebSocket', Connection: 'keep-alive, Upgrade' };
+      socket.write(`HTTP/1.1 103 Early Hints\r\n\r\n${switching(head, changes)}`);
+    });
+    const link = await dial(port);
+    link.terminate();
+    await link.ended;
+  });
+
   it('keeps what the hub sends right behind its answer', async () => {
     const { port } = await answering((socket, head) => {
       socket.write(
@@ -122,7 +105,7 @@ describe('connectLink', () => {
   });
 
   describe('fails and leaves nothing open', () => {
-    for (const status of [401, 403, 404, 426, 500, 503]) {
+    for (const status of [200, 204, 301, 401, 403, 404, 426, 500, 503]) {
       it(`with the status when the answer is ${status}`, async () => {
         const { port, open } = await answering((socket) =>
           socket.write(`HTTP/1.1 ${status} Nope\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`),
@@ -169,30 +152,55 @@ describe('connectLink', () => {
       await waitFor('the connection to be gone', () => open.size === 0);
     });
 
-    for (const [what, changes] of [
-      ['another subprotocol', { 'Sec-WebSocket-Protocol': 'mqtt' }],
-      ['no subprotocol', { 'Sec-WebSocket-Protocol': '' }],
+    for (const [what, changes, words] of [
+      ['chooses another subprotocol', { 'Sec-WebSocket-Protocol': 'mqtt' }, /invalid subprotocol/],
+      ['chooses no subprotocol', { 'Sec-WebSocket-Protocol': '' }, /no subprotocol/],
+      ['chooses two', { 'Sec-WebSocket-Protocol': `${SUBPROTOCOL}, mqtt` }, /invalid subprotocol/],
+      ['answers another request', { 'Sec-WebSocket-Accept': 'AAAA' }, /Sec-WebSocket-Accept/],
+      ['proves nothing', { 'Sec-WebSocket-Accept': '' }, /Sec-WebSocket-Accept/],
+      ['wants an extension', { 'Sec-WebSocket-Extensions': 'permessage-deflate' }, /extension/],
+      ['switches to something else', { Upgrade: 'h2c' }, /Upgrade header/],
+      ['does not say to what it switches', { Upgrade: '' }, /Upgrade header/],
+      ['does not upgrade the connection', { Connection: 'keep-alive' }, /Connection/],
+      ['says nothing of the connection', { Connection: '' }, /Connection/],
     ] as const) {
-      it(`when the server chooses ${what}`, async () => {
+      it(`when a server that answers 101 ${what}`, async () => {
         const { port, open } = await answering((socket, head) => socket.write(switching(head, changes)));
-        expect((await failureOf(dial(port))).message).to.match(/subprotocol/i);
+        expect((await failureOf(dial(port))).message).to.match(words);
         await waitFor('the connection to be gone', () => open.size === 0);
       });
     }
 
-    it('when the answer belongs to another request', async () => {
+    it('with the status when the answer is another one and looks like an upgrade', async () => {
       const { port, open } = await answering((socket, head) =>
-        socket.write(switching(head, { 'Sec-WebSocket-Accept': 'AAAA' })),
+        socket.write(switching(head).replace('101 Switching Protocols', '200 OK')),
       );
-      expect((await failureOf(dial(port))).message).to.match(/Sec-WebSocket-Accept/);
+      expect(await failureOf(dial(port)))
+        .to.be.instanceOf(UpgradeError)
+        .and.include({ status: 200 });
       await waitFor('the connection to be gone', () => open.size === 0);
     });
 
-    it('when the server wants an extension that was not offered', async () => {
-      const { port } = await answering((socket, head) =>
-        socket.write(switching(head, { 'Sec-WebSocket-Extensions': 'permessage-deflate' })),
+    it('when the headers of the answer do not end', async () => {
+      const { port, open } = await answering((socket) =>
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nX-Long: ${'x'.repeat(100_000)}`),
       );
-      expect((await failureOf(dial(port))).message).to.match(/extension/i);
+      expect((await failureOf(dial(port))).code).to.equal('HPE_HEADER_OVERFLOW');
+      await waitFor('the connection to be gone', () => open.size === 0);
+    });
+
+    it('at the deadline when the answer comes byte by byte', async () => {
+      let written = 0;
+      const { port, open } = await answering((socket, head) => {
+        const answer = switching(head);
+        const timer = setInterval(() => socket.write(answer.charAt(written++)), 20);
+        socket.once('close', () => clearInterval(timer));
+      });
+      const startedMs = performance.now();
+      expect((await failureOf(dial(port, { deadlineMs: 300 }))).code).to.equal('ETIMEDOUT');
+      expect(performance.now() - startedMs).to.be.within(290, 1500);
+      expect(written).to.be.above(3);
+      await waitFor('the connection to be gone', () => open.size === 0);
     });
 
     it('at the deadline when the server accepts and says nothing', async () => {
@@ -253,72 +261,5 @@ describe('connectLink', () => {
     expect(log.ends).to.deep.equal([]);
     link.terminate();
     await link.ended;
-  });
-
-  describe('over TLS', () => {
-    let pki: Pki;
-    let other: Pki;
-    let certificate: Certificate;
-    let client: Certificate;
-    before(async () => {
-      [pki, other] = await Promise.all([createPki(), createPki()]);
-      [certificate, client] = [await pki.server('hub'), await pki.client('agent')];
-    });
-
-    const text = (file: string): string => readFileSync(file, 'utf8');
-
-    async function tlsHub(options: ServerOptions = {}, host = '127.0.0.1'): Promise<number> {
-      const server = createHttpsServer({
-        cert: text(certificate.certFile),
-        key: text(certificate.keyFile),
-        ...options,
-      });
-      server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
-        acceptLink(request, socket, head, (link) => link.start(new LinkLog()));
-      });
-      server.on('connection', (socket: Socket) => sockets.own(socket));
-      server.listen({ host, port: 0 });
-      await once(server, 'listening');
-      servers.push(server);
-      return portOf(server);
-    }
-
-    const dialTls = (port: number, tls: ConnectOptions['tls'], host = '127.0.0.1'): Promise<Link> =>
-      dial(port, { url: `wss://${host}:${port}/tunnel`, tls });
-
-    it('connects when the authority is trusted', async () => {
-      const link = await dialTls(await tlsHub(), { ca: [text(pki.caFile)] });
-      link.terminate();
-      await link.ended;
-    });
-
-    it('fails when it is not, and when nobody said whom to trust', async () => {
-      const port = await tlsHub();
-      for (const tls of [{ ca: [text(other.caFile)] }, {}]) {
-        expect((await failureOf(dialTls(port, tls))).code).to.match(/UNABLE_TO_|SELF_SIGNED/);
-      }
-    });
-
-    it('fails when the certificate is for another name', async () => {
-      const port = await tlsHub({}, '127.0.0.2');
-      const error = await failureOf(dialTls(port, { ca: [text(pki.caFile)] }, '127.0.0.2'));
-      expect(error.code).to.equal('ERR_TLS_CERT_ALTNAME_INVALID');
-    });
-
-    it('fails below the least version of TLS', async () => {
-      const port = await tlsHub({ maxVersion: 'TLSv1.2' });
-      const error = await failureOf(dialTls(port, { ca: [text(pki.caFile)], minVersion: 'TLSv1.3' }));
-      expect(error.code).to.be.oneOf(['EPROTO', 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION']);
-      expect(error.message).to.match(/protocol version/);
-    });
-
-    it('shows its own certificate where the hub asks for one', async () => {
-      const port = await tlsHub({ requestCert: true, rejectUnauthorized: true, ca: text(pki.caFile) });
-      const ca = [text(pki.caFile)];
-      await failureOf(dialTls(port, { ca }));
-      const link = await dialTls(port, { ca, cert: text(client.certFile), key: text(client.keyFile) });
-      link.terminate();
-      await link.ended;
-    });
   });
 });

@@ -11,7 +11,7 @@ import { messageOf } from '../../support/transmit.js';
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const BINARY = 0x82;
 
-describe('the link over ws', () => {
+describe('SocketLink', () => {
   let server: LinkServer;
   const sockets = new Sockets();
   beforeEach(async () => {
