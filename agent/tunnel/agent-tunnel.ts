@@ -25,6 +25,8 @@ import { readTokenFile } from '../token/token-file.js';
 const RESUME = 'resume';
 /** Name, connection, proxy, TLS and upgrade together. */
 const CONNECT_TIMEOUT_MS = 15_000;
+/** The same while streams wait: less than the hub gives a handshake, and a fresh attempt finds a path again sooner. */
+const WAITING_CONNECT_TIMEOUT_MS = 8_000;
 const HELLO_ACK_TIMEOUT_MS = 10_000;
 /** What a stream may bring before it is answered. */
 const FIRST_WINDOW_BYTES = 65_536;
@@ -106,7 +108,7 @@ async function upgrade(context: DialContext, way: DialAgent, tls: TlsMaterial, t
       httpAgent: way.httpAgent,
       tls,
       signal: context.signal,
-      deadlineMs: CONNECT_TIMEOUT_MS,
+      deadlineMs: context.suspended === undefined ? CONNECT_TIMEOUT_MS : WAITING_CONNECT_TIMEOUT_MS,
     });
   } catch (error) {
     way.destroy();
@@ -126,7 +128,11 @@ function shakeHands(
     maxStreams: context.config.limits.maxInflightCids,
     maxPayload: 65_536,
   };
-  link.send({ bytes: encodeFrame({ type: FrameType.Hello, hello: hello(context, limits) }), room: 0, tail: undefined });
+  link.send({
+    bytes: encodeFrame({ type: FrameType.Hello, hello: hello(context, limits) }),
+    room: 0,
+    tail: undefined,
+  });
   return new Promise((resolve, reject) => {
     const onAbort = (): void => link.terminate();
     signal.addEventListener('abort', onAbort, { once: true });
