@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { exchangeOnce, expectEcho, readToEnd } from '../../support/tcp-client.js';
-import { echo, exchange, type ExchangeReport } from '../../support/tcp-targets.js';
+import { startKeyedEcho } from '../../support/keyed-echo.js';
+import { expectEcho, readToEnd } from '../../support/tcp-client.js';
+import { echo } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { HubChanges } from '../../unit/hub/bench.js';
 import { CutProxy } from './cut-proxy.js';
@@ -22,28 +23,39 @@ describe('a draining session whose link is lost', () => {
     readonly site: Site;
     readonly path: CutProxy;
     readonly agent: SiteAgent;
-    /** Rejects when a byte of the transfers is wrong. */
-    readonly done: Promise<unknown>;
-    /** Waits until so many more bytes have gone by. */
+    /** Lets the streams come to their end; rejects when a byte of them was wrong. */
+    readonly finish: () => Promise<void>;
+    /** Waits until more bytes have gone by. */
     readonly flows: () => Promise<void>;
   }
 
-  /** Three streams in the middle of 16 MiB each way. */
+  /** Three streams to an echo that talk until they are told to finish; something is always on its way. */
   async function startTransfer(changes: HubChanges = {}): Promise<Transfer> {
     const site = (held.site = await Site.start({ web: {} }, changes));
-    const reports = new Map<string, Promise<ExchangeReport>>();
-    const { port } = await site.target(exchange(reports));
+    const { port } = await site.target(echo);
     const path = (proxy = await CutProxy.start(site.hub.tunnelPort));
     const agent = await site.agent({ web: port }, { url: path.url });
-    const options = { port: site.port('web'), upBytes: 16 * MIB, downBytes: 16 * MIB };
-    const done = Promise.all(Array.from({ length: 3 }, () => exchangeOnce(options, reports)));
-    done.catch(() => undefined);
+    let talking = true;
+    async function talk(): Promise<void> {
+      const stream = await startKeyedEcho(site.port('web'));
+      while (talking) {
+        for (let chunk = 0; chunk < 8; chunk += 1) stream.say(32_768);
+        await stream.heard(8000);
+      }
+      await stream.finish();
+    }
+    const talks = Promise.all([talk(), talk(), talk()]);
+    talks.catch(() => undefined);
+    const finish = async (): Promise<void> => {
+      talking = false;
+      await talks;
+    };
     const flows = async (): Promise<void> => {
       const carried = await site.scraped('tcp_bytes_total');
       await waitFor('bytes to flow', async () => (await site.scraped('tcp_bytes_total')) > carried + MIB);
     };
     await flows();
-    return { site, path, agent, done, flows };
+    return { site, path, agent, finish, flows };
   }
 
   /** A change of the agent's own file that makes it move to a fresh session. */
@@ -64,16 +76,16 @@ describe('a draining session whose link is lost', () => {
 
   it('keeps its streams when the agent has moved on, twice in a row', async () => {
     const transfer = await startTransfer();
-    const { site, path, agent, done, flows } = transfer;
+    const { site, path, agent, finish, flows } = transfer;
     await moves(agent);
-    await waitFor('the second session', () => site.book.of('agent_connected').length === 2);
+    await waitFor('the second session', () => agent.book.of('tunnel_connected').length === 2);
     for (let cuts = 1; cuts <= 2; cuts += 1) {
       path.cut();
       // The one in use and the one that drains, each by itself.
       await waitFor('both to be back', () => agent.book.of('session_resumed').length === 2 * cuts);
       await flows();
     }
-    await done;
+    await finish();
     await expectResumed(transfer, 4);
     expect(site.book.of('agent_replaced')).to.deep.equal([]);
     expect(site.book.of('agent_connected')).to.have.length(2);
@@ -84,23 +96,26 @@ describe('a draining session whose link is lost', () => {
 
   it('keeps its streams when the word that it drains was lost too', async () => {
     const transfer = await startTransfer();
-    const { site, path, agent, done } = transfer;
+    const { site, path, agent, finish, flows } = transfer;
     // Neither side has noticed yet: GOAWAY goes down with the link.
     path.cut();
     await moves(agent);
-    await waitFor('the second session', () => site.book.of('agent_connected').length === 2);
-    await done;
+    await waitFor('the second session', () => agent.book.of('tunnel_connected').length === 2);
+    await flows();
+    await finish();
     await expectResumed(transfer, 1);
     expect(site.book.of('agent_replaced')).to.deep.equal([]);
   });
 
   it('keeps its streams when the agent is stopping', async () => {
     const transfer = await startTransfer();
-    const { site, path, agent, done } = transfer;
+    const { site, path, agent, finish, flows } = transfer;
     const stopped = agent.agent.stop();
     await site.book.wait('goaway_received', { code: 4503 });
     path.cut();
-    await done;
+    await agent.book.wait('session_resumed');
+    await flows();
+    await finish();
     await stopped;
     await expectResumed(transfer, 1);
     expect(agent.book.of('drain_timeout')).to.deep.equal([]);
@@ -109,24 +124,28 @@ describe('a draining session whose link is lost', () => {
 
   it('keeps its streams when the link was lost before the agent began to stop', async () => {
     const transfer = await startTransfer();
-    const { path, agent, done } = transfer;
+    const { path, agent, finish, flows } = transfer;
     path.closed = true;
     path.cut();
     await agent.book.wait('session_suspended');
     const stopped = agent.agent.stop();
     path.closed = false;
-    await done;
+    await agent.book.wait('session_resumed');
+    await flows();
+    await finish();
     await stopped;
     await expectResumed(transfer, 1);
   });
 
   it('keeps its streams when the hub is stopping', async () => {
     const transfer = await startTransfer();
-    const { site, path, agent, done } = transfer;
+    const { site, path, agent, finish, flows } = transfer;
     const stopped = site.hub.stop();
     await agent.book.wait('goaway_received', { code: 4503 });
     path.cut();
-    await done;
+    await agent.book.wait('session_resumed');
+    await flows();
+    await finish();
     await stopped;
     await expectResumed(transfer, 1);
     expect(site.book.of('drain_timeout')).to.deep.equal([]);
@@ -142,7 +161,7 @@ describe('a draining session whose link is lost', () => {
     await expectEcho(client, 'before');
     // The fresh session comes another way.
     await agent.agent.reload({ ...agent.config, tunnel: { ...agent.config.tunnel, url: site.url } });
-    await waitFor('the second session', () => site.book.of('agent_connected').length === 2);
+    await waitFor('the second session', () => agent.book.of('tunnel_connected').length === 2);
     const late = await site.client('web');
     await expectEcho(late, 'on the newer one');
     // No attempt gets far any more.
