@@ -26,9 +26,10 @@ async function settledKb({ processes }: RunningPeer): Promise<number> {
 
 export const memory: Measurement = async (peer, loads, plan) => {
   const values: Record<string, number> = {};
-  const { client } = loads.bulk;
+  // On ports and in processes of their own: nothing but the peer is shared with what works beside them.
+  const { client } = loads.probe;
   const open = (count: number): Promise<void> =>
-    client.call('idleOpen', { port: peer.ports.bulk, count }, OPEN_TIMEOUT_MS);
+    client.call('idleOpen', { port: peer.ports.probe, count }, OPEN_TIMEOUT_MS);
   await open(WARM_STREAMS);
   const before = await settledKb(peer);
   for (const count of plan.idleStreams) {
@@ -38,7 +39,18 @@ export const memory: Measurement = async (peer, loads, plan) => {
   const [fewest, most] = [plan.idleStreams[0], plan.idleStreams.at(-1)];
   if (plan.growth && fewest !== undefined && most !== undefined) {
     values['growKb'] = (values[`kb${most}`] ?? NaN) / (values[`kb${fewest}`] ?? NaN);
-    Object.assign(values, await growth(peer, loads, plan, { fewest, most, open }));
+    Object.assign(
+      values,
+      await growth(peer, loads, plan, {
+        fewest,
+        most,
+        async open(count) {
+          await open(count);
+          await settledKb(peer);
+        },
+        close: () => client.call('idleClose'),
+      }),
+    );
   }
   await client.call('idleClose');
   return values;
