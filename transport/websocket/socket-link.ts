@@ -82,7 +82,8 @@ export class SocketLink implements Link {
   }
 
   get writable(): boolean {
-    return this.#end === undefined && !this.#closing && this.#started - this.#flushed < MOST_WRITES;
+    if (this.#end !== undefined || this.#closing || this.#socket.destroyed) return false;
+    return this.#started - this.#flushed < MOST_WRITES;
   }
   get bufferedBytes(): number {
     return this.#socket.writableLength;
