@@ -142,7 +142,8 @@ describe('agent/targets connect', () => {
     ]);
     // Of 300 ms the first may use a third; the refused one leaves its share to the last.
     expect(error.attempts[0]?.elapsedMs).to.be.within(95, 190);
-    expect(error.attempts[2]?.elapsedMs).to.be.within(100, 205);
+    // A busy machine may be late, but not as late as the whole 300 ms.
+    expect(error.attempts[2]?.elapsedMs).to.be.within(100, 290);
   });
 
   it('stops at a limit of this machine, and does not hold it against the endpoint', async () => {
