@@ -41,6 +41,29 @@ describe('the packing of messages', () => {
     expect(message?.tail?.buffer).to.equal(bytes.buffer);
   });
 
+  it('lays the header of a large payload into the room before it, and leaves the rest of the room to the link', () => {
+    const lone = accepted(1);
+    const memory = new Uint8Array(randomBytes(64 + 65_000));
+    const payload = memory.slice(64);
+    lone.session.write(2, memory.subarray(64), 64);
+    const message = lone.session.pollTransmit(0);
+    expect(message?.bytes.buffer).to.equal(memory.buffer);
+    expect([message?.bytes.byteOffset, message?.room, message?.tail]).to.deep.equal([47, 47, undefined]);
+    expect(decodeFrames([message!.bytes])).to.deep.equal([{ type: FrameType.Data, cid: 2, seq: 0, payload }]);
+  });
+
+  it('leaves room for the header of the link in whatever it makes itself', () => {
+    const lone = accepted(1);
+    lone.session.write(2, randomBytes(100_000));
+    lone.receive({ type: FrameType.Ping, nonce: new Uint8Array(8) });
+    for (const tail of [false, true, true]) {
+      const message = lone.session.pollTransmit(0);
+      expect(message?.room).to.be.at.least(14);
+      expect(message?.bytes.byteOffset).to.be.at.least(message!.room);
+      expect(message?.tail !== undefined).to.equal(tail);
+    }
+  });
+
   it('keeps every message below the largest size, whatever waits', () => {
     const lone = accepted(100);
     for (let round = 0; round < 5; round++) {

@@ -127,6 +127,42 @@ describe('a send buffer', () => {
     expect(buffer.take(65_536).bytes.buffer).to.equal(bytes.buffer);
   });
 
+  it('gives the room before a piece with its first bytes, once, also when it is sent again', () => {
+    const buffer = new SendBuffer();
+    buffer.write(fresh(20_000), 64);
+    buffer.write(fresh(20_000));
+    const rooms = (): number[] => [10_000, 70_000, 70_000].map((most) => buffer.take(most).room);
+    expect(rooms()).to.deep.equal([64, 0, 0]);
+    buffer.rewind(0);
+    expect(rooms()).to.deep.equal([0, 0, 0]);
+    // What is joined has memory of its own.
+    for (let n = 0; n < 3; n++) buffer.write(fresh(10), 64);
+    const { bytes, room } = buffer.take(70_000);
+    expect([bytes.length, bytes.byteOffset, room]).to.deep.equal([30, 64, 64]);
+  });
+
+  it('tells of each array that was written once its last byte is acknowledged, once, in order', () => {
+    const buffer = new SendBuffer();
+    const written = [5000, 10, 20, 30, 70_000].map(fresh);
+    for (const bytes of written) buffer.write(bytes, 64);
+    const released: Uint8Array[] = [];
+    const acknowledge = (offset: number): number =>
+      buffer.acknowledge(offset, (chunk) => void released.push(chunk));
+    while (buffer.unsent > 0) buffer.take(16_384);
+    acknowledge(4999);
+    expect(released).to.deep.equal([]);
+    acknowledge(5015);
+    expect(released).to.deep.equal(written.slice(0, 2));
+    buffer.rewind(5015);
+    acknowledge(5015);
+    expect(released).to.have.length(2);
+    while (buffer.unsent > 0) buffer.take(16_384);
+    acknowledge(5060);
+    expect(released).to.deep.equal(written.slice(0, 4));
+    expect(buffer.drain()).to.deep.equal([written[4]]);
+    expect(released, 'what is given back is not released').to.have.length(4);
+  });
+
   it('keeps no slot for what was acknowledged long ago', () => {
     const buffer = new SendBuffer();
     const once = fresh(1000);
