@@ -3,7 +3,7 @@
  * the link while that is writable, and keeps its timer.
  */
 import type { CloseCode, Cid, RstReason, Session, SessionEvent } from '../protocol/index.js';
-import { blocks } from './block-pool.js';
+import { AcknowledgedBlocks } from './acknowledged-blocks.js';
 import { Alarm, type Clock } from './clock.js';
 import { isProtocolCode } from './handshake-link.js';
 import type { Link, LinkEnd, LinkHandlers } from './link.js';
@@ -83,8 +83,7 @@ export class Pump {
   readonly #owners = new Map<Cid, StreamOwner>();
   readonly #alarm: Alarm;
   #flushQueued = false;
-  /** Acknowledged, but perhaps still in the link's hands: a peer may claim to have what was not sent yet. */
-  #acknowledged: { readonly chunk: Uint8Array; readonly write: number }[] = [];
+  readonly #acknowledged = new AcknowledgedBlocks();
   readonly #flush = (): void => this.#onFlush();
 
   constructor(session: Session, clock: Clock, handlers: PumpHandlers) {
@@ -92,10 +91,7 @@ export class Pump {
     this.#clock = clock;
     this.#handlers = handlers;
     this.#alarm = new Alarm(clock, () => this.#onAlarm());
-    session.onAcknowledged((chunk) => {
-      const write = this.#link?.startedWrites ?? 0;
-      this.#acknowledged.push({ chunk, write });
-    });
+    session.onAcknowledged((chunk) => this.#acknowledged.add(chunk, this.#link?.startedWrites ?? 0));
   }
 
   get streamCount(): number {
@@ -108,8 +104,7 @@ export class Pump {
   /** Takes the link of a fresh session, from the handshake's end on. */
   attach(link: Link): LinkHandlers {
     this.#link = link;
-    // Whatever another link still holds is left to the garbage collector.
-    this.#acknowledged = [];
+    this.#acknowledged.forget();
     this.kick();
     // What comes late from a link that was given up must not reach the session (§7.4).
     const current = (work: () => void) => (): void => {
@@ -221,21 +216,9 @@ export class Pump {
       if (message === undefined) break;
       this.#link.send(message);
     }
-    this.#letGo();
+    this.#acknowledged.letGo(this.#link?.flushedWrites ?? 0);
     this.#giveEvents();
     this.#alarm.arm(this.session.nextDeadline());
-  }
-
-  /** Lets go of the blocks that the peer has and the link is done with. */
-  #letGo(): void {
-    const done = this.#link?.flushedWrites ?? 0;
-    let count = 0;
-    for (const { chunk, write } of this.#acknowledged) {
-      if (write > done) break;
-      blocks.letGo(chunk);
-      count++;
-    }
-    if (count > 0) this.#acknowledged.splice(0, count);
   }
 
   #onAlarm(): void {

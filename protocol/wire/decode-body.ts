@@ -77,7 +77,7 @@ export function decodeBody(header: Header<BodyType>, body: Uint8Array): Frame {
       return { type, cid, reason: readReason(readU8(body, 0)) };
     case FrameType.Ping:
     case FrameType.Pong:
-      return { type, nonce: body.slice() };
+      return { type, nonce: Uint8Array.from(body) };
     case FrameType.Goaway:
       return { type, code: readU16(body, 0), graceMs: readU32(body, 2) };
     case FrameType.Reauth:
