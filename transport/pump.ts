@@ -1,7 +1,4 @@
-/**
- * The one pump (session ⇄ link): hands bytes to the session, its events to the owners of the streams, its messages to
- * the link while that is writable, and keeps its timer.
- */
+/** The one pump (session ⇄ link): bytes to the session, events to the streams' owners, messages to a writable link; its timer. */
 import type { CloseCode, Cid, RstReason, Session, SessionEvent } from '../protocol/index.js';
 import { AcknowledgedBlocks } from './acknowledged-blocks.js';
 import { Alarm, type Clock } from './clock.js';

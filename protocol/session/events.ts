@@ -54,3 +54,7 @@ export interface SessionCounters {
   lateFrames: number;
   replayedBytes: number;
 }
+
+export function noCounts(): SessionCounters {
+  return { finSent: 0, finReceived: 0, rstSent: 0, rstReceived: 0, lateFrames: 0, replayedBytes: 0 };
+}

@@ -6,7 +6,7 @@ import { SessionError } from '../errors.js';
 import { CloseCode, FrameType, LINK_BROKE, type RstReason } from '../wire/constants.js';
 import { Decoder } from '../wire/decoder.js';
 import type { Cid, Frame } from '../wire/frame.js';
-import type { SessionCounters, SessionEvent } from './events.js';
+import { noCounts, type SessionEvent } from './events.js';
 import { FrameReceiver } from './frame-receiver.js';
 import { Liveness, type LivenessOptions } from './liveness.js';
 import type { Transmit } from './outbox.js';
@@ -26,14 +26,7 @@ export interface SessionOptions extends StreamSetOptions {
 type LinkState = 'up' | 'suspended' | 'syncing';
 
 export class Session {
-  readonly counters: SessionCounters = {
-    finSent: 0,
-    finReceived: 0,
-    rstSent: 0,
-    rstReceived: 0,
-    lateFrames: 0,
-    replayedBytes: 0,
-  };
+  readonly counters = noCounts();
   readonly #options: SessionOptions;
   readonly #streams: StreamSet;
   readonly #receiver: FrameReceiver;
