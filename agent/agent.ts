@@ -289,6 +289,7 @@ export class Agent {
   #sweepLater(): void {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
       for (const relay of this.#relays) relay.checkIdle(this.#clock.now());
+      for (const { pump } of this.#loop.tunnels()) pump.measurePath();
       this.#tellExpiry();
       this.#sweepLater();
     });

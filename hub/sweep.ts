@@ -53,6 +53,7 @@ export class Sweep {
   #tunnels(): void {
     const { registry } = this.#parts;
     for (const tunnel of registry.all()) {
+      tunnel.pump.measurePath();
       if (tunnel.overdue) void tunnel.pump.close(CloseCode.Unauthenticated, 'the token has expired');
       else if (tunnel.pump.session.cidsNearlySpent) tunnel.pump.drain(CloseCode.Normal, 0);
     }

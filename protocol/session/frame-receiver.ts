@@ -16,7 +16,7 @@ export interface ReceiverOptions {
 
 /** Weight of a new sample, as in TCP's smoothed round trip (RFC 6298 §2). */
 const SAMPLE_WEIGHT = 1 / 8;
-/** Round trips that are measured as soon as windows are used up: the first one of a process is longer than the path. */
+/** Round trips that are measured before the first PING interval is over: the first one of a process is longer than the path. */
 const EARLY_SAMPLES = 4;
 /** Frames without effect: a burst as large as thousands of streams reset in full flight, and a steady rate above any honest one. */
 const IDLE_FRAME_BURST = 200_000;
@@ -39,8 +39,6 @@ export class FrameReceiver {
   #pingSentAt: number | undefined;
   #lastPingAt = 0;
   #measured = false;
-  /** Round trips measured on this link. */
-  #samples = 0;
   #peerDraining = false;
 
   constructor(
@@ -56,9 +54,7 @@ export class FrameReceiver {
     this.#options = options;
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, now);
     this.#requests = new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, now);
-    streams.onWindowUsed = () => {
-      if (this.#samples < EARLY_SAMPLES && this.#pingSentAt === undefined) this.ping();
-    };
+    streams.onWindowUsed = () => this.measurePath();
   }
 
   get peerDraining(): boolean {
@@ -73,6 +69,11 @@ export class FrameReceiver {
     this.#streams.outbox.add({ type: FrameType.Ping, nonce });
   }
 
+  /** Sends a PING before its time while little is known of the path. */
+  measurePath(): void {
+    if (this.#streams.path.samples < EARLY_SAMPLES && this.#pingSentAt === undefined) this.ping();
+  }
+
   /** A PING is due before its time when many streams have ended that the peer has not confirmed. */
   pingIfCrowded(): void {
     const { tombstones, now } = this.#streams;
@@ -84,8 +85,7 @@ export class FrameReceiver {
   /** The PONG went down with the link. */
   forgetPing(): void {
     this.#pingSentAt = undefined;
-    // Another link is another path.
-    this.#samples = 0;
+    this.#streams.path.newLink();
   }
 
   /** Acts on one frame. Throws SessionError. */
@@ -209,9 +209,7 @@ export class FrameReceiver {
       ? roundTripMs + (sample - roundTripMs) * SAMPLE_WEIGHT
       : sample;
     this.#measured = true;
-    const shortestMs = this.#samples === 0 ? sample : Math.min(sample, this.#streams.path.shortestMs);
-    this.#samples++;
-    this.#streams.path = { shortestMs, latestMs: sample };
+    this.#streams.path.measured(sample);
     tombstones.confirm(pings);
     this.#emit({ type: 'roundTrip', ms: sample });
   }

@@ -236,6 +236,12 @@ export class Session {
     }
   }
 
+  /** To be called a few times on a new link, best while it is idle: windows grow by the round trip. */
+  measurePath(now: number): void {
+    this.#streams.now = now;
+    if (this.up) this.#receiver.measurePath();
+  }
+
   /** Ends the session: its streams are reset, and the link is to be closed with `code`. */
   close(code: CloseCode, message: string): void {
     this.#end(code, message, 'us');

@@ -1,5 +1,5 @@
 /** The streams of a session and what their owners may do with them; flow control, scheduling and memory come together here. */
-import type { Grant, RoundTrips } from '../stream/receive-window.js';
+import type { Grant } from '../stream/receive-window.js';
 import type { Release } from '../stream/send-buffer.js';
 import { Stream } from '../stream/stream.js';
 import { StreamTable, type Role } from '../stream/stream-table.js';
@@ -9,6 +9,7 @@ import type { PeerLimits } from '../wire/hello.js';
 import type { SessionCounters, SessionEvent } from './events.js';
 import { MemoryMeter, type ProcessBudget } from './memory.js';
 import { Outbox } from './outbox.js';
+import { PathEstimate } from './path-estimate.js';
 import { Scheduler } from './scheduler.js';
 import type { Tombstones } from './tombstones.js';
 
@@ -50,8 +51,7 @@ export class StreamSet {
   /** Time of the call under way, in milliseconds. */
   now: number;
   roundTripMs = FIRST_ROUND_TRIP_MS;
-  /** For the windows: the shortest round trip of this link, and the latest one. */
-  path: RoundTrips = { shortestMs: 0, latestMs: 0 };
+  readonly path = new PathEstimate();
   /** Somebody sends as much as a window allows: worth knowing the path well. */
   onWindowUsed: () => void = () => undefined;
   /** Told of each array of an owner's that the peer has acknowledged. */
@@ -188,6 +188,7 @@ export class StreamSet {
     const stream = this.table.get(cid);
     if (stream === undefined || count === 0) return;
     stream.receive.consume(count);
+    this.path.consumed(count);
     if (stream.receive.drained) stream.tryReceive('drained');
     this.memory.addReceive(-count);
     if (stream.receive.urgent) this.outbox.addCredit(stream);
@@ -213,9 +214,12 @@ export class StreamSet {
   grant(stream: Stream): Grant {
     const { pressed } = this.memory;
     const growTo = pressed ? 0 : this.#options.maxWindowBytes;
-    const { timesUsed } = stream.receive;
-    const grant = stream.receive.grant(this.now, this.path, growTo, pressed);
-    if (stream.receive.timesUsed > timesUsed) this.onWindowUsed();
+    const grant = stream.receive.grant(this.now, this.path.roundTripMs, growTo, pressed);
+    const { usedUpWithinMs } = stream.receive;
+    if (usedUpWithinMs !== undefined) {
+      this.path.windowUsed(this.now, usedUpWithinMs);
+      this.onWindowUsed();
+    }
     this.settle(stream);
     return grant;
   }

@@ -13,27 +13,6 @@ const GRANT_FRACTION = 4;
 const GROW_WITHIN_ROUND_TRIPS = 2;
 /** More than this is a queue: the window is halved, down to what the stream began with. */
 const SHRINK_BEYOND_ROUND_TRIPS = 4;
-/** A larger window is kept, on a path that looks longer than it was, when it brings this much more. */
-const TRIAL_GAIN = 1.4;
-/** Until the next trial after one that brought nothing. */
-const TRIAL_PAUSE_MS = 10_000;
-
-/** What is known of the path, in milliseconds. */
-export interface RoundTrips {
-  /** The path without what we queue on it ourselves. */
-  readonly shortestMs: number;
-  readonly latestMs: number;
-}
-
-/** A window that was doubled to see whether the path is longer than it was. */
-interface Trial {
-  /** The window before, in bytes, and what it brought, in bytes a millisecond. */
-  readonly window: number;
-  readonly rate: number;
-  /** Still measures what was sent under the smaller window. */
-  settling: boolean;
-}
-
 export interface Grant {
   readonly consumed: number;
   readonly limit: number;
@@ -41,8 +20,8 @@ export interface Grant {
 
 export class ReceiveWindow {
   #window: number;
-  /** What the stream began with, or a trial proved to be of use: below it only memory pressure goes. */
-  #floor: number;
+  /** What the stream began with: below it only memory pressure goes. */
+  #first: number;
   #received = 0;
   #consumed = 0;
   #limit: number;
@@ -50,15 +29,13 @@ export class ReceiveWindow {
   /** Where and when the present measurement of demand began. */
   #epochOffset = 0;
   #epochStart: number;
-  #timesUsed = 0;
-  #trial: Trial | undefined;
-  #nextTrialAt = 0;
+  #usedUpWithinMs: number | undefined;
   #finished = false;
 
   /** @param window bytes granted from the start; @param now milliseconds of a monotonic clock. */
   constructor(window: number, now: number) {
     this.#window = window;
-    this.#floor = window;
+    this.#first = window;
     this.#limit = window;
     this.#epochStart = now;
   }
@@ -76,9 +53,9 @@ export class ReceiveWindow {
   get window(): number {
     return this.#window;
   }
-  /** How often all of the window was consumed. */
-  get timesUsed(): number {
-    return this.#timesUsed;
+  /** When the last grant came because all of the window was consumed: within how many milliseconds. */
+  get usedUpWithinMs(): number | undefined {
+    return this.#usedUpWithinMs;
   }
   /** Bytes received that the destination has not taken. */
   get held(): number {
@@ -134,8 +111,8 @@ export class ReceiveWindow {
    * The numbers for a CREDIT frame, counted as told.
    * @param growTo largest window that budgets allow now, in bytes; @param pressed memory is short.
    */
-  grant(now: number, path: RoundTrips, growTo: number, pressed: boolean): Grant {
-    this.#adapt(now, path, growTo);
+  grant(now: number, roundTripMs: number, growTo: number, pressed: boolean): Grant {
+    this.#adapt(now, roundTripMs, growTo);
     const window = pressed ? Math.min(this.#window, PRESSED_WINDOW_BYTES) : this.#window;
     // A limit once granted is never taken back.
     if (!this.#finished) this.#limit = Math.max(this.#limit, this.#consumed + window);
@@ -146,45 +123,25 @@ export class ReceiveWindow {
   /** The stream is answered: the window is `window` from now on. */
   openTo(window: number, now: number): Grant {
     this.#window = window;
-    this.#floor = window;
+    this.#first = window;
     this.#epochStart = now;
     this.#limit = Math.max(this.#limit, this.#consumed + window);
     return { consumed: this.#consumed, limit: this.#limit };
   }
 
   /** Looks at the window each time that all of it was consumed. */
-  #adapt(now: number, { shortestMs, latestMs }: RoundTrips, growTo: number): void {
-    const bytes = this.#consumed - this.#epochOffset;
-    if (bytes < this.#window) return;
-    this.#timesUsed++;
+  #adapt(now: number, roundTripMs: number, growTo: number): void {
+    this.#usedUpWithinMs = undefined;
+    if (this.#consumed - this.#epochOffset < this.#window) return;
     const elapsedMs = now - this.#epochStart;
+    this.#usedUpWithinMs = elapsedMs;
     this.#epochOffset = this.#consumed;
     this.#epochStart = now;
-    const larger = Math.max(this.#window, Math.min(this.#window * 2, growTo));
-    if (elapsedMs <= GROW_WITHIN_ROUND_TRIPS * shortestMs) {
-      this.#window = larger;
-      this.#trial = undefined;
-    } else if (this.#trial !== undefined) this.#judge(this.#trial, bytes / elapsedMs, now);
-    else if (elapsedMs <= GROW_WITHIN_ROUND_TRIPS * latestMs && now >= this.#nextTrialAt) {
-      // The path got longer, or our own bytes queue on it: only then does a larger window bring nothing.
-      this.#trial = { window: this.#window, rate: bytes / elapsedMs, settling: true };
-      this.#window = larger;
-    } else if (elapsedMs > SHRINK_BEYOND_ROUND_TRIPS * shortestMs) {
-      this.#window = Math.max(this.#floor, Math.floor(this.#window / 2));
+    if (roundTripMs === 0) return;
+    if (elapsedMs <= GROW_WITHIN_ROUND_TRIPS * roundTripMs) {
+      this.#window = Math.max(this.#window, Math.min(this.#window * 2, growTo));
+    } else if (elapsedMs > SHRINK_BEYOND_ROUND_TRIPS * roundTripMs) {
+      this.#window = Math.max(this.#first, Math.floor(this.#window / 2));
     }
-  }
-
-  #judge(trial: Trial, rate: number, now: number): void {
-    if (trial.settling) {
-      trial.settling = false;
-      return;
-    }
-    this.#trial = undefined;
-    if (rate >= trial.rate * TRIAL_GAIN) {
-      this.#floor = this.#window;
-      return;
-    }
-    this.#window = trial.window;
-    this.#nextTrialAt = now + TRIAL_PAUSE_MS;
   }
 }
