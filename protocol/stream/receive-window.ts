@@ -11,8 +11,10 @@ const PRESSED_WINDOW_BYTES = 16_384;
 const GRANT_FRACTION = 4;
 /** The window is the bottleneck when all of it was consumed within this many round trips. */
 const GROW_WITHIN_ROUND_TRIPS = 2;
-/** More than this is a queue: the window is halved, down to what the stream began with. */
+/** More than this is a queue: the window is halved, so that streams do not wait for each other. */
 const SHRINK_BEYOND_ROUND_TRIPS = 4;
+/** And not made smaller than this. */
+const LEAST_WINDOW_BYTES = 65_536;
 export interface Grant {
   readonly consumed: number;
   readonly limit: number;
@@ -20,8 +22,8 @@ export interface Grant {
 
 export class ReceiveWindow {
   #window: number;
-  /** What the stream began with: below it only memory pressure goes. */
-  #first: number;
+  /** Below it only memory pressure goes. */
+  #floor: number;
   #received = 0;
   #consumed = 0;
   #limit: number;
@@ -35,7 +37,7 @@ export class ReceiveWindow {
   /** @param window bytes granted from the start; @param now milliseconds of a monotonic clock. */
   constructor(window: number, now: number) {
     this.#window = window;
-    this.#first = window;
+    this.#floor = Math.min(window, LEAST_WINDOW_BYTES);
     this.#limit = window;
     this.#epochStart = now;
   }
@@ -123,7 +125,7 @@ export class ReceiveWindow {
   /** The stream is answered: the window is `window` from now on. */
   openTo(window: number, now: number): Grant {
     this.#window = window;
-    this.#first = window;
+    this.#floor = Math.min(window, LEAST_WINDOW_BYTES);
     this.#epochStart = now;
     this.#limit = Math.max(this.#limit, this.#consumed + window);
     return { consumed: this.#consumed, limit: this.#limit };
@@ -141,7 +143,7 @@ export class ReceiveWindow {
     if (elapsedMs <= GROW_WITHIN_ROUND_TRIPS * roundTripMs) {
       this.#window = Math.max(this.#window, Math.min(this.#window * 2, growTo));
     } else if (elapsedMs > SHRINK_BEYOND_ROUND_TRIPS * roundTripMs) {
-      this.#window = Math.max(this.#first, Math.floor(this.#window / 2));
+      this.#window = Math.max(this.#floor, Math.floor(this.#window / 2));
     }
   }
 }

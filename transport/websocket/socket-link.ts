@@ -7,8 +7,8 @@ import { LinkReader } from '../link-reader.js';
 import { applyMask, headerBytes, MAX_CONTROL_BYTES, Opcode, writeHeader, WsClose } from './frame.js';
 import { FrameReader, WsError } from './frame-reader.js';
 
-/** One message is being encrypted and sent, one waits behind it: more would be a queue that the scheduler cannot order. */
-const MOST_WRITES = 2;
+/** One message is being encrypted and sent; more would be a queue that the scheduler cannot order, and brings no throughput. */
+const MOST_WRITES = 1;
 /** How long the peer may take to answer our close frame. */
 const CLOSE_TIMEOUT_MS = 2000;
 const KEEP_ALIVE_MS = 60_000;

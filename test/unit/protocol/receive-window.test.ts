@@ -151,13 +151,16 @@ describe('a receive window', () => {
     expect(window.usedUpWithinMs).to.equal(undefined);
   });
 
-  it('halves when it takes more than four round trips to use it up, down to what it began with', () => {
+  it('halves when it takes more than four round trips to use it up, down to 64 KiB or what it began with', () => {
     const window = new ReceiveWindow(1000, 0);
     expect([useUp(window, 100, 4000), useUp(window, 200, 4000)]).to.deep.equal([2000, 4000]);
     expect(useUp(window, 600, 4000)).to.equal(4000);
     expect(useUp(window, 1001, 4000)).to.equal(2000);
     expect(useUp(window, 1402, 4000)).to.equal(1000);
     expect(useUp(window, 9000, 4000)).to.equal(1000);
+    const large = new ReceiveWindow(150_000, 0);
+    expect(useUp(large, 401, 4000)).to.equal(75_000);
+    expect(useUp(large, 802, 4000)).to.equal(65_536);
   });
 
   it('neither grows nor shrinks before a round trip was measured', () => {
