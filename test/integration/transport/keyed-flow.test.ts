@@ -110,7 +110,9 @@ describe('bytes of many streams in full flow', function () {
   for (const secure of [false, true]) {
     it(`are right beside sockets that take nothing for a while, ${secure ? 'TLS' : 'plain'}`, async () => {
       const tls = { ...certificate, clientCaFile: undefined, minVersion: 'TLSv1.3' } as const;
-      const site = await start(secure ? { tunnel: { tls } } : {}, ({ hub, url }) => {
+      // More than the kernel takes for a socket that sleeps: something has to wait.
+      const limits = { windowBytes: 8 * MIB, maxWindowBytes: 16 * MIB };
+      const site = await start({ limits, ...(secure && { tunnel: { tls } }) }, ({ hub, url }) => {
         if (!secure) return { url };
         const changes = { tunnel: { caFile: pki.caFile } };
         return { url: `wss://127.0.0.1:${hub.tunnelPort}/tunnel`, changes };
