@@ -14,21 +14,23 @@ import { Site, useSite, type AgentOptions } from '../relay/site.js';
 const MIB = 1024 * 1024;
 /** Long enough for the kernel's buffers to fill up. */
 const NAP_MS = 250;
+/** Long enough for more to come than the kernel takes. */
+const FIRST_NAP_MS = 1500;
 const AWAKE_MS = 20;
 
 /** Reads by fits and starts until it is closed. */
 function nap(socket: Socket): void {
   let timer: NodeJS.Timeout | undefined;
-  const sleep = (): void => {
+  const sleep = (ms: number): void => {
     socket.pause();
-    timer = setTimeout(wake, NAP_MS);
+    timer = setTimeout(wake, ms);
   };
   const wake = (): void => {
     socket.resume();
-    timer = setTimeout(sleep, AWAKE_MS);
+    timer = setTimeout(() => sleep(NAP_MS), AWAKE_MS);
   };
   socket.once('close', () => clearTimeout(timer));
-  sleep();
+  sleep(FIRST_NAP_MS);
 }
 
 describe('bytes of many streams in full flow', function () {
