@@ -66,7 +66,7 @@ export class LinkReader {
       return true;
     }
     this.#filled += count;
-    if (count === RECORD_BYTES) this.#quiet = false;
+    if (count >= RECORD_BYTES) this.#quiet = false;
     if (this.#quiet) {
       this.#takeAll();
       this.#release();

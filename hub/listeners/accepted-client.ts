@@ -22,3 +22,28 @@ export interface AcceptedClient {
   /** Frees this connection's place under `max_connections`; idempotent, and done by itself at the socket's 'close'. */
   release(): void;
 }
+
+/** A class, because there is one for each client. */
+export class Accepted implements AcceptedClient {
+  readonly socket: Socket;
+  readonly client: HostPort;
+  readonly peer: HostPort;
+  readonly leading: Uint8Array;
+  readonly listener: ListenerConfig;
+  readonly prefix: Uint8Array;
+  readonly #counted: Set<Socket>;
+
+  constructor(counted: Set<Socket>, of: Omit<AcceptedClient, 'release'>) {
+    this.socket = of.socket;
+    this.client = of.client;
+    this.peer = of.peer;
+    this.leading = of.leading;
+    this.listener = of.listener;
+    this.prefix = of.prefix;
+    this.#counted = counted;
+  }
+
+  release(): void {
+    this.#counted.delete(this.socket);
+  }
+}

@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { HostPort, ListenerConfig } from '../../config/types.js';
 import type { RejectReason } from '../../observability/metric-labels.js';
 import { type Clock, systemClock } from '../../transport/clock.js';
-import type { AcceptedClient } from './accepted-client.js';
+import { Accepted, type AcceptedClient } from './accepted-client.js';
 import { canonicalAddress } from './ip-address.js';
 import { ListenError } from './listen-error.js';
 import { type ListenerPolicy, createListenerPolicy } from './listener-policy.js';
@@ -279,30 +279,6 @@ export class Listener {
     this.#counted.delete(socket);
     socket.resetAndDestroy();
     this.#hooks.onRejected(reason, client, detail);
-  }
-}
-
-class Accepted implements AcceptedClient {
-  readonly socket: net.Socket;
-  readonly client: HostPort;
-  readonly peer: HostPort;
-  readonly leading: Uint8Array;
-  readonly listener: ListenerConfig;
-  readonly prefix: Uint8Array;
-  readonly #counted: Set<net.Socket>;
-
-  constructor(counted: Set<net.Socket>, of: Omit<AcceptedClient, 'release'>) {
-    this.socket = of.socket;
-    this.client = of.client;
-    this.peer = of.peer;
-    this.leading = of.leading;
-    this.listener = of.listener;
-    this.prefix = of.prefix;
-    this.#counted = counted;
-  }
-
-  release(): void {
-    this.#counted.delete(this.socket);
   }
 }
 
