@@ -14,8 +14,10 @@ import { mayRetryOpen } from '../routing/retry-policy.js';
 import type { Tunnel } from '../tunnels/tunnel.js';
 import type { Relay, RelayContext } from './relay-context.js';
 
-/** Agents tried by a client that has tried none. */
-const NOBODY: readonly string[] = [];
+const NONE: readonly never[] = [];
+
+/** The session is over, or will be: nothing is said about the target, and the agent may be back with another session. */
+const SESSION_IS_OVER: ReadonlySet<RstReason> = new Set(['tunnel_lost', 'draining']);
 
 /** It is its pipe's own hooks: one object for each client instead of a handful of closures. */
 export class ClientRelay implements Relay, PipeHooks {
@@ -26,7 +28,12 @@ export class ClientRelay implements Relay, PipeHooks {
   readonly #address: string;
   readonly #pipe: Pipe;
   readonly #startedAt: number;
-  #tried = NOBODY;
+  /** Sessions that failed this client. */
+  #tried: readonly string[] = NONE;
+  /** Why no agent is waited for any more: those that are there have no room, or cannot reach the target. */
+  #useless: 'full' | 'failed' | undefined;
+  /** What goes to the first stream before anything that the client says. */
+  #first: readonly Uint8Array[];
   #left = false;
   /** While it waits for an agent. */
   #waiting: AbortController | undefined;
@@ -39,6 +46,7 @@ export class ClientRelay implements Relay, PipeHooks {
   constructor(context: RelayContext, client: AcceptedClient) {
     this.#context = context;
     this.#client = client;
+    this.#first = [client.prefix, client.leading];
     this.#address = addressText(client.client);
     this.#startedAt = context.clock.now();
     this.#counters = context.metrics.forConnector(this.connector);
@@ -74,7 +82,7 @@ export class ClientRelay implements Relay, PipeHooks {
       }
       // The OPEN deadline starts when there is somebody to open to.
       this.#cancelDeadline();
-      if (this.#tried.length > 0) {
+      if (this.#useless !== undefined) {
         this.#giveUp(clock.now());
         return;
       }
@@ -145,31 +153,30 @@ export class ClientRelay implements Relay, PipeHooks {
   /** Opens a stream on a tunnel; false when the tunnel had no room after all. */
   #open(tunnel: Tunnel): boolean {
     const handle = tunnel.pump.open(this.connector, this.#address, this.#pipe);
-    // A tunnel whose link was lost since it was chosen may come back: it is waited for.
-    if (handle !== 'no_agent') this.#tried = [...this.#tried, tunnel.agentId];
+    if (handle === 'limit') this.#useless = 'full';
+    // A session whose link was lost since it was chosen may come back: it is waited for.
+    if (handle !== 'no_agent') this.#tried = [...this.#tried, tunnel.sessionId];
     if (typeof handle === 'string') return false;
-    const first = this.#tunnel === undefined ? [this.#client.prefix, this.#client.leading] : [];
     this.#tunnel = tunnel;
     this.#cid = handle.cid;
     this.#openingSince = this.#context.clock.now();
-    this.#pipe.bind(handle, first);
+    this.#pipe.bind(handle, this.#first);
+    this.#first = NONE;
     return true;
   }
 
   /** No agent came in time, or those that are there have no room. */
   #giveUp(now: number): void {
-    if (this.#tunnel === undefined) {
-      const full = this.#tried.length > 0 || this.#isFull();
-      this.#counters.rejected(full ? 'budget' : 'no_agent');
-      this.#counters.openFinished('no_agent', (now - this.#startedAt) / 1000);
-      this.#context.log.warn('no_agent_for_connector', {
-        connector: this.connector,
-        listener: this.#client.listener.name,
-        client: this.#address,
-        why: full ? 'every agent is at its limit of streams or memory' : 'no agent serves this connector',
-        waited_ms: Math.round(now - this.#startedAt),
-      });
-    }
+    const full = this.#useless === 'full' || this.#isFull();
+    this.#counters.rejected(full ? 'budget' : 'no_agent');
+    this.#counters.openFinished('no_agent', (now - this.#startedAt) / 1000);
+    this.#context.log.warn('no_agent_for_connector', {
+      connector: this.connector,
+      listener: this.#client.listener.name,
+      client: this.#address,
+      why: full ? 'every agent is at its limit of streams or memory' : 'no agent serves this connector',
+      waited_ms: Math.round(now - this.#startedAt),
+    });
     this.#pipe.abort('no_agent');
   }
 
@@ -203,25 +210,27 @@ export class ClientRelay implements Relay, PipeHooks {
     const { clock, log } = this.#context;
     const { connectTimeoutMs } = this.#context.config().limits;
     const now = clock.now();
-    const retry = mayRetryOpen({
+    const allowed = mayRetryOpen({
       reason: event.reason,
       opened: this.#opened,
       bytesAcknowledged: 0,
-      agentsTried: this.#tried.length,
+      sessionsTried: this.#tried.length,
       nowMs: now,
       deadlineMs: this.#startedAt + connectTimeoutMs + this.#client.listener.waitForAgentMs,
     });
+    if (!SESSION_IS_OVER.has(event.reason)) this.#useless = 'failed';
+    const retry = allowed && (this.#useless === undefined || this.#choose() !== undefined);
     log.warn('stream_open_failed', {
       cid: event.cid,
       connector: this.connector,
       agent: this.#tunnel?.agentId,
       client: this.#address,
       reason: event.reason,
-      retry: retry && this.#choose() !== undefined,
+      retry,
     });
-    // Waiting for a further agent is worth it only when one is there: the others have just failed.
-    if (!retry || this.#choose() === undefined) return false;
+    if (!retry) return false;
     this.#counters.openFinished('refused', (now - this.#openingSince) / 1000);
+    this.#tunnel = undefined;
     // The pipe lets go of this stream first.
     queueMicrotask(() => void this.#connect());
     return true;

@@ -1,6 +1,7 @@
 /** One connected agent, as far as the choice needs it. */
 export interface AgentCandidate {
   readonly agentId: string;
+  readonly sessionId: string;
   /** Streams it carries now, over all connectors. */
   readonly activeStreams: number;
   /** false while it drains, or at its limit. */
@@ -13,7 +14,7 @@ export interface AgentChoice {
   readonly connector: string;
   /** `agents` of the listener; undefined = any. */
   readonly allowedAgents: readonly string[] | undefined;
-  /** Ids of the agents that already failed for this client. */
+  /** Ids of the sessions that already failed this client. */
   readonly tried: readonly string[];
   /** Which of equally loaded agents has its turn; the caller counts it up by one per choice. */
   readonly turn: number;
@@ -30,7 +31,7 @@ export function chooseAgent<C extends AgentCandidate>(
   let least: C[] = [];
   for (const candidate of candidates) {
     if (!candidate.acceptsNew || !candidate.connectors.has(connector)) continue;
-    if (tried.includes(candidate.agentId)) continue;
+    if (tried.includes(candidate.sessionId)) continue;
     if (allowedAgents !== undefined && !allowedAgents.includes(candidate.agentId)) continue;
     const best = least[0]?.activeStreams ?? Infinity;
     if (candidate.activeStreams < best) least = [candidate];

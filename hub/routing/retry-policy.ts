@@ -7,17 +7,17 @@ export interface FailedOpen {
   readonly opened: boolean;
   /** Bytes of the client that the agent acknowledged as written to the target. */
   readonly bytesAcknowledged: number;
-  /** Different agents tried for this client, this one included. */
-  readonly agentsTried: number;
+  /** Sessions tried for this client, this one included; one at most of each agent, but for those that ended. */
+  readonly sessionsTried: number;
   readonly nowMs: number;
   /** When the client's wait ends, on the same clock. */
   readonly deadlineMs: number;
 }
 
-/** Different agents one client is offered to, the first included. */
-export const MAX_AGENTS_TRIED = 3;
+/** Sessions that one client is offered to, the first included. */
+export const MAX_SESSIONS_TRIED = 3;
 
-/** Whether another agent may do better. A refusal on principle stays one; a fault of ours is not spread around. */
+/** Whether another session may do better: of another agent, or the next one of the same. A refusal on principle stays one; a fault of ours is not spread around. */
 const ANOTHER_MAY_SUCCEED: Record<RstReason, boolean> = {
   connect_refused: true,
   connect_timeout: true,
@@ -37,7 +37,7 @@ const ANOTHER_MAY_SUCCEED: Record<RstReason, boolean> = {
 };
 
 /**
- * Whether a failed OPEN may be repeated on another agent. Only while it is certain that no target has seen
+ * Whether a failed OPEN may be repeated on another session. Only while it is certain that no target has seen
  * anything of this client: a repeated request could otherwise take effect twice.
  */
 export function mayRetryOpen(failed: FailedOpen): boolean {
@@ -45,7 +45,7 @@ export function mayRetryOpen(failed: FailedOpen): boolean {
     ANOTHER_MAY_SUCCEED[failed.reason] &&
     !failed.opened &&
     failed.bytesAcknowledged === 0 &&
-    failed.agentsTried < MAX_AGENTS_TRIED &&
+    failed.sessionsTried < MAX_SESSIONS_TRIED &&
     failed.nowMs < failed.deadlineMs
   );
 }

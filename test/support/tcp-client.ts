@@ -61,6 +61,7 @@ export function readToEnd(socket: Socket, timeoutMs = 30_000): Promise<Ending> {
 
 /** Writes one line and waits for its echo: the stream lives, in both directions. */
 export async function expectEcho(client: Socket, line: string, timeoutMs = 10_000): Promise<void> {
+  if (client.destroyed) throw new Error(`ended before ${line} could be said`);
   let text = '';
   const listeners = new AbortController();
   const answer = new Promise<void>((resolve, reject) => {

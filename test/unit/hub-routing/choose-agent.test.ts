@@ -7,7 +7,8 @@ function agent(
   activeStreams: number,
   changes: Partial<AgentCandidate> = {},
 ): AgentCandidate {
-  return { agentId, activeStreams, acceptsNew: true, connectors: new Set(['db']), ...changes };
+  const sessionId = `session of ${agentId}`;
+  return { agentId, sessionId, activeStreams, acceptsNew: true, connectors: new Set(['db']), ...changes };
 }
 
 function choice(changes: Partial<AgentChoice> = {}): AgentChoice {
@@ -17,6 +18,7 @@ function choice(changes: Partial<AgentChoice> = {}): AgentChoice {
 const candidates = fc.uniqueArray(
   fc.record({
     agentId: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+    sessionId: fc.constantFrom('u', 'v', 'w', 'x', 'y', 'z'),
     activeStreams: fc.nat(3),
     acceptsNew: fc.boolean(),
     connectors: fc.uniqueArray(fc.constantFrom('db', 'ldap')).map((names) => new Set(names)),
@@ -24,12 +26,19 @@ const candidates = fc.uniqueArray(
   { selector: ({ agentId }) => agentId },
 );
 const ids = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'));
+const sessionIds = fc.uniqueArray(fc.constantFrom('u', 'v', 'w', 'x', 'y', 'z'));
 
 describe('choice of the agent', () => {
   const three = [agent('a', 5), agent('b', 2), agent('c', 9)];
   for (const [rule, agents, asked, expected] of [
     ['takes the one with the fewest streams', three, choice(), 'b'],
-    ['passes over those that were tried', three, choice({ tried: ['b'] }), 'a'],
+    ['passes over sessions that were tried', three, choice({ tried: ['session of b'] }), 'a'],
+    [
+      'takes the next session of an agent that was tried',
+      three,
+      choice({ tried: ['its last session'] }),
+      'b',
+    ],
     ['keeps to the agents of the listener', three, choice({ allowedAgents: ['a', 'c'] }), 'a'],
     ['finds none when the listener names nobody here', three, choice({ allowedAgents: ['x'] }), undefined],
     ['finds none when the listener allows no agent at all', three, choice({ allowedAgents: [] }), undefined],
@@ -72,14 +81,14 @@ describe('choice of the agent', () => {
       fc.property(
         candidates,
         fc.option(ids, { nil: undefined }),
-        ids,
+        sessionIds,
         fc.nat(1000),
         (agents, allowed, tried, turn) => {
           const eligible = agents.filter(
-            ({ agentId, acceptsNew, connectors }) =>
+            ({ agentId, sessionId, acceptsNew, connectors }) =>
               acceptsNew &&
               connectors.has('db') &&
-              !tried.includes(agentId) &&
+              !tried.includes(sessionId) &&
               (allowed?.includes(agentId) ?? true),
           );
           const found = chooseAgent(agents, choice({ allowedAgents: allowed, tried, turn }));

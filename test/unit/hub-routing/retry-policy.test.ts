@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { type FailedOpen, MAX_AGENTS_TRIED, mayRetryOpen } from '../../../hub/routing/retry-policy.js';
+import { type FailedOpen, MAX_SESSIONS_TRIED, mayRetryOpen } from '../../../hub/routing/retry-policy.js';
 import { RST_REASONS, type RstReason } from '../../../protocol/wire/constants.js';
 
 const REFUSED: FailedOpen = {
   reason: 'connect_refused',
   opened: false,
   bytesAcknowledged: 0,
-  agentsTried: 1,
+  sessionsTried: 1,
   nowMs: 100,
   deadlineMs: 10_000,
 };
@@ -26,7 +26,7 @@ const RETRIED: readonly RstReason[] = [
 describe('retry of a failed OPEN', () => {
   for (const reason of RST_REASONS) {
     const retried = RETRIED.includes(reason);
-    it(`${retried ? 'asks another agent' : 'gives up'} after ${reason}`, () => {
+    it(`${retried ? 'asks another session' : 'gives up'} after ${reason}`, () => {
       expect(mayRetryOpen({ ...REFUSED, reason })).to.equal(retried);
     });
   }
@@ -40,9 +40,9 @@ describe('retry of a failed OPEN', () => {
     expect(mayRetryOpen({ ...REFUSED, bytesAcknowledged: 1 })).to.equal(false);
   });
 
-  it('asks three agents and no more', () => {
-    expect(MAX_AGENTS_TRIED).to.equal(3);
-    expect([1, 2, 3, 4].map((agentsTried) => mayRetryOpen({ ...REFUSED, agentsTried }))).to.deep.equal([
+  it('asks three sessions and no more', () => {
+    expect(MAX_SESSIONS_TRIED).to.equal(3);
+    expect([1, 2, 3, 4].map((sessionsTried) => mayRetryOpen({ ...REFUSED, sessionsTried }))).to.deep.equal([
       true,
       true,
       false,
