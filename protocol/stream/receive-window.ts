@@ -9,6 +9,8 @@ import { CloseCode } from '../wire/constants.js';
 const PRESSED_WINDOW_BYTES = 16_384;
 /** Progress of this fraction of what was granted is worth a frame at once. */
 const GRANT_FRACTION = 4;
+/** And so is this much: on a long path what is consumed and not yet granted again is a part of the window that lies idle. */
+const GRANT_BYTES = 524_288;
 /** The window is the bottleneck when all of it was consumed within this many round trips. */
 const GROW_WITHIN_ROUND_TRIPS = 2;
 /** More than this is a queue: the window is halved, so that streams do not wait for each other. */
@@ -100,13 +102,13 @@ export class ReceiveWindow {
   }
 
   /**
-   * True when the peer should hear of progress at once: a quarter of its credit, or the FIN took effect.
+   * True when the peer should hear of progress at once: a quarter of its credit, 512 KiB, or the FIN took effect.
    * Of its credit, not of the window: under memory pressure the grants are smaller than the window.
    */
   get urgent(): boolean {
-    return this.drained
-      ? this.unannounced
-      : this.#consumed - this.#granted >= Math.max(1, (this.#limit - this.#granted) / GRANT_FRACTION);
+    if (this.drained) return this.unannounced;
+    const worthIt = Math.min(GRANT_BYTES, (this.#limit - this.#granted) / GRANT_FRACTION);
+    return this.#consumed - this.#granted >= Math.max(1, worthIt);
   }
 
   /**

@@ -120,6 +120,15 @@ describe('a receive window', () => {
     expect([window.urgent, window.unannounced]).to.deep.equal([false, false]);
   });
 
+  it('finds 512 KiB urgent, however large the window', () => {
+    const window = new ReceiveWindow(16_777_216, 0);
+    window.data(0, 4_000_000);
+    window.consume(524_287);
+    expect(window.urgent).to.equal(false);
+    window.consume(1);
+    expect(window.urgent).to.equal(true);
+  });
+
   it('finds a quarter of a small grant urgent too, when memory is short and the window is large', () => {
     const window = new ReceiveWindow(1_000_000, 0);
     window.data(0, 1_000_000);
