@@ -147,9 +147,13 @@ export class StreamSet {
     return room;
   }
 
-  #roomOf(stream: Stream): number {
-    const queue = this.memory.pressed ? PRESSED_QUEUE_BYTES : QUEUE_BYTES;
-    return Math.min(stream.peerLimit - stream.buffer.written, queue - stream.buffer.unsent);
+  /** What the peer grants, but not more than we want to keep for it: it may grant without end and acknowledge nothing. */
+  #roomOf({ buffer, peerLimit }: Stream): number {
+    const { windowBytes, maxWindowBytes } = this.#options;
+    const { pressed } = this.memory;
+    const unsent = (pressed ? PRESSED_QUEUE_BYTES : QUEUE_BYTES) - buffer.unsent;
+    const kept = (pressed ? windowBytes : maxWindowBytes) - buffer.held;
+    return Math.min(peerLimit - buffer.written, unsent, kept);
   }
 
   write(cid: Cid, bytes: Uint8Array, room: number): void {

@@ -96,6 +96,36 @@ describe('the limits of a session', () => {
       expect(sim.hub.session.heldBytes).to.equal(0);
     });
 
+    it('keeps no more for a peer that grants without end and acknowledges nothing than its own windows allow', () => {
+      const [window, most] = [65_536, 1_048_576];
+      const lone = new LoneSession('hub', {
+        windowBytes: window,
+        maxWindowBytes: most,
+        bufferBytes: 4 * most,
+      });
+      /** Writes as a pipe does: a piece whenever there is room, and the peer reads all of it. */
+      const fill = (): { cid: number; bytes: number } => {
+        const cid = Number(lone.session.open('db', '', 0));
+        lone.receive({ type: FrameType.Opened, cid, window: Number.MAX_SAFE_INTEGER });
+        let bytes = 0;
+        for (; lone.session.budget(cid) > 0 && bytes < 100 * most; bytes += 16_384) {
+          lone.session.write(cid, new Uint8Array(16_384));
+          lone.messages();
+        }
+        return { cid, bytes };
+      };
+      const first = fill();
+      expect(first.bytes).to.equal(most);
+      fill();
+      expect(fill().bytes, 'the last one before memory is pressed').to.equal(most);
+      expect(fill().bytes, 'under pressure').to.equal(window);
+      // Whoever acknowledges is given more.
+      const { cid } = first;
+      lone.receive({ type: FrameType.Credit, cid, consumed: most, limit: Number.MAX_SAFE_INTEGER });
+      expect(lone.ofType('writable').map((event) => event.cid)).to.include(cid);
+      expect(lone.session.budget(cid)).to.be.above(0);
+    });
+
     it('gives all memory of the process back at the end', () => {
       const processBudget = { heldBytes: 0, limitBytes: 1e9 };
       const sim = new SimPair({ autoConsume: false, hub: { processBudget }, agent: { processBudget } });
