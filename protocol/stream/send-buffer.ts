@@ -10,6 +10,9 @@ const JOINED_BYTES = 16_384;
 const COMPACT_AFTER = 64;
 /** Room before pieces that are joined here, for the headers of a message. */
 const JOINED_ROOM = 64;
+/** From so many arrays on what is written is gathered: an array of one byte costs as much memory as 150 bytes more. */
+const GATHER_FROM_CHUNKS = 16;
+const GATHERED_BYTES = 4096;
 
 /** Bytes to send; `room` bytes directly before them in the same memory are free, once. */
 export interface Piece {
@@ -17,11 +20,17 @@ export interface Piece {
   room: number;
 }
 
-/** Told of each array that was written and is needed no more. */
+interface Chunk extends Piece {
+  bytes: Uint8Array;
+  /** Bytes directly behind it in the same memory into which more may be written. */
+  spare: number;
+}
+
+/** Told of each array that was written and is needed no more, but for small ones that were copied. */
 export type Release = (chunk: Uint8Array) => void;
 
 export class SendBuffer {
-  #chunks: Piece[] = [];
+  #chunks: Chunk[] = [];
   /** First chunk that holds an unacknowledged byte, and how many bytes of it are acknowledged. */
   #head = 0;
   #headOffset = 0;
@@ -52,8 +61,32 @@ export class SendBuffer {
   /** Appends bytes; the buffer keeps the array, so the caller must not change it, nor the `room` bytes before it. */
   write(bytes: Uint8Array, room = 0): void {
     if (bytes.length === 0) return;
-    this.#chunks.push({ bytes, room });
     this.#written += bytes.length;
+    if (bytes.length < GATHERED_BYTES && this.#chunks.length - this.#head >= GATHER_FROM_CHUNKS) {
+      this.#gather(bytes);
+    } else this.#chunks.push({ bytes, room, spare: 0 });
+  }
+
+  /** Copies small bytes behind the last ones, or into an array that takes more. */
+  #gather(bytes: Uint8Array): void {
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunk(last);
+    if (chunk.spare < bytes.length) {
+      const memory = new Uint8Array(GATHERED_BYTES);
+      memory.set(bytes);
+      const spare = GATHERED_BYTES - bytes.length;
+      this.#chunks.push({ bytes: memory.subarray(0, bytes.length), room: 0, spare });
+      return;
+    }
+    const before = chunk.bytes.length;
+    // All of it was sent: what is added comes next.
+    if (this.#cursor > last) {
+      this.#cursor = last;
+      this.#cursorOffset = before;
+    }
+    chunk.bytes = new Uint8Array(chunk.bytes.buffer, 0, before + bytes.length);
+    chunk.bytes.set(bytes, before);
+    chunk.spare -= bytes.length;
   }
 
   /**
@@ -79,11 +112,11 @@ export class SendBuffer {
   }
 
   /** Empty behind the last one; no chunk in the list is. */
-  #chunk(index: number): Piece {
+  #chunk(index: number): Chunk {
     return this.#chunks[index] ?? EMPTY;
   }
 
-  #advance(chunk: Piece, count: number): Piece {
+  #advance(chunk: Chunk, count: number): Piece {
     const bytes = chunk.bytes.subarray(this.#cursorOffset, this.#cursorOffset + count);
     const piece = { bytes, room: this.#cursorOffset === 0 ? chunk.room : 0 };
     // Sent again, it may lie in the queue of a link that is gone: nobody writes there twice.
@@ -149,4 +182,4 @@ export class SendBuffer {
   }
 }
 
-const EMPTY: Piece = { bytes: new Uint8Array(0), room: 0 };
+const EMPTY: Chunk = { bytes: new Uint8Array(0), room: 0, spare: 0 };

@@ -163,6 +163,33 @@ describe('a send buffer', () => {
     expect(released, 'what is given back is not released').to.have.length(4);
   });
 
+  it('gathers small pieces behind many others, so that single bytes do not take arrays of their own', () => {
+    const buffer = new SendBuffer();
+    const written = fresh(20_000);
+    for (let at = 0; at < written.length; at++) {
+      buffer.write(written.subarray(at, at + 1));
+      // Some of it is sent and acknowledged before more is added behind it.
+      if (at % 1000 === 999) while (buffer.unsent > 0) buffer.take(70_000);
+      if (at === 10_499) buffer.acknowledge(9000);
+    }
+    const rest = buffer.drain();
+    expect(rest.length).to.be.at.most(20);
+    expect(Buffer.compare(Buffer.concat(rest), written.subarray(9000))).to.equal(0);
+  });
+
+  it('sends what was gathered behind bytes that were sent already', () => {
+    const buffer = new SendBuffer();
+    for (let n = 0; n < 17; n++) buffer.write(fresh(1));
+    const taken = buffer.take(100).bytes;
+    const before = Buffer.from(taken);
+    const more = fresh(5);
+    buffer.write(more);
+    expect(buffer.take(100).bytes).to.deep.equal(more);
+    expect(Buffer.compare(before, taken), 'what is on its way is not touched').to.equal(0);
+    expect(buffer.rewind(3)).to.equal(19);
+    expect(buffer.take(100).bytes).to.have.length(19);
+  });
+
   it('keeps no slot for what was acknowledged long ago', () => {
     const buffer = new SendBuffer();
     const once = fresh(1000);
