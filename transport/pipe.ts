@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { RstReason } from '../protocol/index.js';
 import { blocks } from './block-pool.js';
 import { readBlocks } from './block-reader.js';
+import { GATHER_FROM_PIECES, GATHERED_BYTES, Gathering } from './gather.js';
 import { resetSocket } from './reset-socket.js';
 import { confirmEnd, keepOpen, probeReset } from './socket-end.js';
 import type { StreamHandle, StreamOwner, StreamReset } from './pump.js';
@@ -53,6 +54,8 @@ export class Pipe implements StreamOwner {
   #forStream: readonly Uint8Array[] = [];
   /** Writes that the socket has not confirmed, oldest first; what is in a block is held until then. */
   readonly #writes: { readonly count: number; readonly held: Uint8Array | undefined }[] = [];
+  /** Small pieces behind many writes; they go to the socket when it has confirmed most of those. */
+  #gathering: Gathering | undefined;
   readonly #onWritten = (error?: Error | null): void => this.#afterWrite(error);
   #socketEnded = false;
   #ended = false;
@@ -161,8 +164,11 @@ export class Pipe implements StreamOwner {
 
   onData(bytes: Uint8Array): void {
     this.#lastActivity = this.#hooks.now();
-    if (this.#socket === undefined) this.#forSocket.push(Uint8Array.from(bytes));
-    else this.#writeToSocket(this.#socket, bytes);
+    if (this.#socket !== undefined) this.#writeToSocket(this.#socket, bytes);
+    else {
+      if (this.#forSocket.length >= GATHER_FROM_PIECES) this.#forSocket = [Buffer.concat(this.#forSocket)];
+      this.#forSocket.push(Uint8Array.from(bytes));
+    }
   }
 
   #writeToSocket(socket: Socket, bytes: Uint8Array): void {
@@ -170,14 +176,33 @@ export class Pipe implements StreamOwner {
     this.#bytesToSocket += count;
     this.#unflushed += count;
     this.#hooks.onBytes('toSocket', count);
+    if (count < GATHERED_BYTES && this.#writes.length >= GATHER_FROM_PIECES) {
+      if (this.#gathering?.add(bytes) === true) return;
+      this.#writeGathered(socket);
+      this.#gathering = new Gathering();
+      this.#gathering.add(bytes);
+      return;
+    }
+    this.#writeGathered(socket);
     // Behind others it waits, and the bytes are the link's for now only.
     const waits = socket.writableLength > 0;
-    const own = waits ? blocks.copy(bytes) : bytes;
+    this.#write(socket, waits ? blocks.copy(bytes) : bytes, waits);
+  }
+
+  #writeGathered(socket: Socket): void {
+    const gathered = this.#gathering?.bytes;
+    if (gathered === undefined) return;
+    this.#gathering = undefined;
+    this.#write(socket, gathered, true);
+  }
+
+  /** @param waits it is behind others, and memory of its own */
+  #write(socket: Socket, own: Uint8Array, waits: boolean): void {
     const room = socket.write(own, this.#onWritten);
     // Usually the kernel has taken all of it by now.
     const left = socket.writableLength > 0;
-    if (left && !waits) blocks.hold(bytes);
-    this.#writes.push({ count, held: left ? own : undefined });
+    if (left && !waits) blocks.hold(own);
+    this.#writes.push({ count: own.length, held: left ? own : undefined });
     if (!room) this.#blockedAt ??= this.#hooks.now();
   }
 
@@ -189,6 +214,8 @@ export class Pipe implements StreamOwner {
     this.#lastActivity = this.#hooks.now();
     this.#unflushed -= write.count;
     this.#stream?.consumed(write.count);
+    if (this.#writes.length < GATHER_FROM_PIECES && this.#socket !== undefined)
+      this.#writeGathered(this.#socket);
     if (this.#finForSocket && this.#socket !== undefined) this.#endWhenFlushed(this.#socket);
   }
 
@@ -239,6 +266,7 @@ export class Pipe implements StreamOwner {
     if (this.#socket !== undefined) resetSocket(this.#socket);
     this.#forSocket = [];
     this.#forStream = [];
+    this.#gathering = undefined;
   }
 
   #finish(reason: RstReason | undefined): void {
