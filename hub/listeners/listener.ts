@@ -2,6 +2,7 @@ import net from 'node:net';
 import type { HostPort, ListenerConfig } from '../../config/types.js';
 import type { RejectReason } from '../../observability/metric-labels.js';
 import { type Clock, systemClock } from '../../transport/clock.js';
+import { resetSocket } from '../../transport/reset-socket.js';
 import { Accepted, type AcceptedClient } from './accepted-client.js';
 import { canonicalAddress } from './ip-address.js';
 import { ListenError } from './listen-error.js';
@@ -177,7 +178,7 @@ export class Listener {
   async #close(): Promise<void> {
     this.stopAccepting();
     const gone = [...this.#open].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    for (const socket of this.#open) socket.resetAndDestroy();
+    for (const socket of this.#open) resetSocket(socket);
     await Promise.all([this.#serverClosed, ...gone]);
   }
 

@@ -100,6 +100,15 @@ describe('listener: open and close', () => {
     expect(hub.listener.connections).to.equal(0);
   });
 
+  it('closes also while the FIN of a client just goes out', async () => {
+    hub = await new ListenerHarness().listen();
+    await hub.connect();
+    const { socket } = await hub.client(1);
+    socket.end();
+    await hub.listener.close();
+    expect(hub.listener.connections).to.equal(0);
+  });
+
   it('counts an error of accept and goes on', async () => {
     hub = new ListenerHarness();
     const server = await serverOf(() => hub.listen());
