@@ -162,7 +162,7 @@ function sendAck(context: TunnelContext, link: Link, tunnel: Tunnel, resumed: bo
     version: context.version,
     features: graceMs > 0 ? [RESUME] : [],
     connectors: [...tunnel.connectors],
-    limits: limitsOf(context.config()),
+    limits: tunnel.pump.session.limits,
     resumed,
     resume: graceMs > 0 ? { token: tunnel.resumeToken.issue(), graceMs } : undefined,
   };

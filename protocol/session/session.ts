@@ -6,6 +6,7 @@ import { SessionError } from '../errors.js';
 import { CloseCode, FrameType, LINK_BROKE, type RstReason } from '../wire/constants.js';
 import { Decoder } from '../wire/decoder.js';
 import type { Cid, Frame } from '../wire/frame.js';
+import type { PeerLimits } from '../wire/hello.js';
 import { noCounts, type SessionEvent } from './events.js';
 import { FrameReceiver } from './frame-receiver.js';
 import { Liveness, type LivenessOptions } from './liveness.js';
@@ -66,6 +67,10 @@ export class Session {
   }
   get ended(): boolean {
     return this.#ended;
+  }
+  /** What we said in the first HELLO or HELLO_ACK; a resume does not change it (§7.4.2). */
+  get limits(): PeerLimits {
+    return this.#options.local;
   }
   /** It has a link, and after a resume both tables are exchanged: streams can be opened. */
   get up(): boolean {

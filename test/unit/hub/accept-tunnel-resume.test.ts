@@ -35,6 +35,18 @@ describe('an agent that comes back', () => {
     expect(bench.registry.bySession(first.ack.sessionId)?.acceptsNew).to.equal(true);
   });
 
+  it('is told the limits of its session, also after a reload that changed those of new ones', async () => {
+    const bench = new TunnelBench();
+    const first = await bench.connect();
+    bench.reload({ limits: { maxStreamsPerTunnel: 7 } });
+    first.link.end(1006);
+    const second = await bench.connect({ resume: resumeOf(first.ack) });
+    expect(second.ack.resumed).to.equal(true);
+    expect(second.ack.limits).to.deep.equal(first.ack.limits);
+    const other = await bench.connect({ agentId: 'site-b' }, { agentId: 'site-b' });
+    expect(other.ack.limits.maxStreams).to.equal(7);
+  });
+
   it('serves what its new token allows', async () => {
     const bench = new TunnelBench({ security: { requireConnectorScopes: true } });
     const first = await bench.connect({}, { connectors: ['web', 'db'] });

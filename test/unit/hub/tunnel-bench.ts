@@ -30,10 +30,13 @@ export class TunnelBench {
   readonly available: string[] = [];
   verify: (token: string) => Promise<Identity> = () => Promise.reject(new AuthError('malformed', 'no token'));
   draining = false;
+  /** In force from now on, as after a reload. */
+  reload: (changes: HubChanges) => void;
   readonly #context: TunnelContext;
 
   constructor(changes: HubChanges = {}) {
-    const config = hubConfig(changes);
+    let config = hubConfig(changes);
+    this.reload = (next) => void (config = hubConfig(next));
     this.#context = {
       clock: this.clock,
       log: this.book.log,
