@@ -14,7 +14,7 @@ export interface Arguments {
 }
 
 /** Options that every command has. */
-const COMMON: OptionKinds = { help: 'flag' };
+const COMMON: OptionKinds = { help: 'flag', version: 'flag' };
 
 /**
  * Reads the words after the verb.
@@ -48,7 +48,8 @@ export function readArguments(
     values.set(token.name, kind === 'text' ? textValue(token) : flagValue(token));
   }
   const extra = positionals[maxPositionals];
-  if (extra !== undefined && !values.has('help')) throw new UsageError(`unexpected word "${extra}"`);
+  const asked = values.has('help') || values.has('version');
+  if (extra !== undefined && !asked) throw new UsageError(`unexpected word "${extra}"`);
   return {
     positionals,
     text: (name) => {

@@ -39,7 +39,7 @@ Ask:
   health [--ready]             ask the daemon on this machine
 
   --help, -h                   this text; after a verb, the help of the verb
-  --version                    the version
+  --version                    the version; also after a verb
 
 Exit codes: 0 fine, 1 a check or the run failed, 2 usage, 69 nobody answers, 78 bad configuration.
 Results go to stdout; logs and errors go to stderr.
@@ -64,8 +64,9 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
   try {
     if (first === undefined) throw new UsageError('a verb is missing');
     if (first === '--help' || first === '-h' || first === 'help') return print(io, HELP);
-    if (first === '--version') return print(io, `nowconnect ${packageVersion()}\n`);
+    if (first === '--version') return printVersion(io);
     if (first === 'keys' && (argv[1] === '--help' || argv[1] === '-h')) return print(io, KEYS_HELP);
+    if (first === 'keys' && argv[1] === '--version') return printVersion(io);
     return await runVerb(argv, io);
   } catch (error) {
     return report(error, argv, io);
@@ -80,6 +81,7 @@ async function runVerb(argv: readonly string[], io: Io): Promise<ExitCode> {
   const command = await load();
   const args = readArguments(argv.slice(verb.split(' ').length), command.options, command.maxPositionals);
   if (args.flag('help')) return print(io, command.help);
+  if (args.flag('version')) return printVersion(io);
   return command.run(args, io);
 }
 
@@ -88,6 +90,10 @@ function unknownVerb(verb: string): UsageError {
   if (verb.startsWith('-')) return new UsageError(`unknown option ${verb}; options come after the verb`);
   const near = didYouMean(verb, Object.keys(VERBS));
   return new UsageError(`unknown verb "${verb}"${near === undefined ? '' : `; did you mean ${near}?`}`);
+}
+
+function printVersion(io: Io): ExitCode {
+  return print(io, `nowconnect ${packageVersion()}\n`);
 }
 
 function print(io: Io, text: string): ExitCode {

@@ -24,6 +24,16 @@ describe('nowconnect', () => {
     });
   });
 
+  for (const verb of [...VERBS, 'keys']) {
+    it(`prints its version for ${verb} --version, without doing what the verb does`, async () => {
+      expect(await run([...verb.split(' '), '--version'])).to.deep.equal({
+        code: 0,
+        stdout: `nowconnect ${version}\n`,
+        stderr: '',
+      });
+    });
+  }
+
   for (const verb of VERBS) {
     for (const option of ['--help', '-h']) {
       it(`explains ${verb} for ${option}, in at most 100 columns`, async () => {
