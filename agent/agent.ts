@@ -215,6 +215,7 @@ export class Agent {
       log.warn('target_failed', {
         cid: offer.cid,
         connector: offer.connector,
+        agent: this.#config.tunnel.agentId,
         client: offer.client,
         reason: 'unknown_connector',
         why: 'the hub asked for a connector that this agent does not export',
@@ -245,6 +246,7 @@ export class Agent {
             : log.warn('target_unhealthy', { connector: name, endpoint, why }),
       },
       counters: metrics.forConnector(connector),
+      agentId: this.#config.tunnel.agentId,
       idleTimeoutMs: this.#config.limits.idleTimeoutMs,
       onEnd: (relay: TargetRelay) => this.#onRelayEnd(relay),
     };

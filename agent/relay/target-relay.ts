@@ -16,6 +16,8 @@ export interface TargetRelayContext {
   readonly log: Logger;
   readonly dial: ConnectTargetDeps;
   readonly counters: ConnectorMetrics;
+  /** The id this agent has, for the log. */
+  readonly agentId: string;
   readonly idleTimeoutMs: number;
   onEnd(relay: TargetRelay): void;
 }
@@ -68,6 +70,7 @@ export class TargetRelay implements PipeHooks, TargetOwner {
     log.info('stream_opened', {
       cid: this.#handle.cid,
       connector: this.connector,
+      agent: this.#context.agentId,
       client: this.#client,
       open_ms: Math.round(seconds * 1000),
     });
@@ -80,6 +83,7 @@ export class TargetRelay implements PipeHooks, TargetOwner {
     this.#context.log.warn('target_failed', {
       cid: this.#handle.cid,
       connector: this.connector,
+      agent: this.#context.agentId,
       client: this.#client,
       reason: error.rstReason,
       why: error.message,
@@ -114,6 +118,7 @@ export class TargetRelay implements PipeHooks, TargetOwner {
     log.info('stream_closed', {
       cid: this.#handle.cid,
       connector: this.connector,
+      agent: this.#context.agentId,
       client: this.#client,
       reason,
       bytes_c2a: outcome.bytesToSocket,

@@ -24,7 +24,8 @@ describe('a stream from a client to its target', () => {
     const atHub = await site.book.wait('stream_closed', { reason: 'finished', ...bytes });
     const atAgent = await agent.book.wait('stream_closed', { reason: 'finished', ...bytes });
     expect(atHub).to.include({ connector: 'web', agent: 'site-a', client: address });
-    expect(atAgent['cid']).to.equal(atHub['cid']);
+    expect(atAgent).to.include({ cid: atHub['cid'], connector: 'web', agent: 'site-a', client: address });
+    expect((await agent.book.wait('stream_opened', { cid: atHub['cid'] }))['agent']).to.equal('site-a');
     for (const direction of ['c2a', 'a2c']) {
       expect(await site.scraped('tcp_bytes_total', { connector: 'web', direction })).to.equal(5);
     }
