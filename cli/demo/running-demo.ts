@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from '../../agent/agent.js';
 import { Hub } from '../../hub/hub.js';
 import { createLogger, type LogLevel } from '../../observability/log.js';
@@ -8,6 +9,9 @@ import { packageVersion } from '../version.js';
 import { createDemoSite, DEMO_CONNECTORS, type DemoConnector } from './site.js';
 import { startDemoTargets, type DemoTargets } from './targets.js';
 
+/** How long streams that are nearly over may take at the end. */
+const LAST_FRAMES_MS = 500;
+
 /** Hub, agent and targets in this process. */
 export interface RunningDemo {
   readonly directory: string;
@@ -17,7 +21,7 @@ export interface RunningDemo {
   /** The hub's listeners, all on 127.0.0.1. */
   readonly ports: Readonly<Record<DemoConnector, number>>;
   readonly targets: DemoTargets;
-  /** Ends everything at once and removes the keys; a second call gives the first one's promise. */
+  /** Ends everything, whatever still runs after half a second too, and removes the keys; a second call gives the first one's promise. */
   stop(): Promise<void>;
   /** Removes the keys only: for the last moment of a process that fails. */
   removeKeys(): void;
@@ -51,7 +55,7 @@ export async function startDemo(logLevel: LogLevel): Promise<RunningDemo> {
       web: targets.httpPort,
     });
     const agent = new Agent(agentConfig, daemonParts('agent', logLevel));
-    started.push(() => agent.stopNow());
+    started.push(() => stopAgent(agent));
     await agent.start();
     const portOf = (connector: DemoConnector): number => {
       const address = hub.listenerAddresses.get(connector);
@@ -72,6 +76,12 @@ export async function startDemo(logLevel: LogLevel): Promise<RunningDemo> {
     await stop();
     throw error;
   }
+}
+
+/** A client that has all its bytes is a moment ahead of the agent, which still learns that they arrived. */
+async function stopAgent(agent: Agent): Promise<void> {
+  await Promise.race([agent.stop(), sleep(LAST_FRAMES_MS, undefined, { ref: false })]);
+  await agent.stopNow();
 }
 
 function daemonParts(role: MetricsRole, level: LogLevel): DaemonParts {
