@@ -8,6 +8,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
+import { ConfigError, type ConfigIssue } from '../../config/issue.js';
 import type { HubTlsConfig, HubTunnelConfig } from '../../config/types.js';
 import type { Link } from '../../transport/link.js';
 import { acceptLink } from '../../transport/websocket/accept.js';
@@ -35,14 +36,15 @@ const MAX_VERIFYING = 2000;
 /** Requests that never become tunnels hold a connection at most this long without traffic. */
 const IDLE_TIMEOUT_MS = 15_000;
 
-/** The TLS files, read anew; throws an Error that names the key and the file. */
+/** The TLS files, read anew; throws a ConfigError that names the key and the file. */
 function readTls(tls: HubTlsConfig): { cert: Buffer; key: Buffer; ca?: Buffer } {
   const read = (key: string, file: string): Buffer => {
     try {
       return readFileSync(file);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-      throw new Error(`tunnel.tls.${key}: cannot read ${file} (${code}); check the path and its permissions`);
+      const hint = 'check the path and its permissions';
+      throw unusable(file, `tunnel.tls.${key}`, `cannot be read (${code})`, hint);
     }
   };
   const pair = { cert: read('cert_file', tls.certFile), key: read('key_file', tls.keyFile) };
@@ -56,7 +58,7 @@ export class TunnelEndpoint {
   #verifying = 0;
   #closing: Promise<void> | undefined;
 
-  /** @throws Error when a TLS file cannot be used */
+  /** @throws ConfigError when a TLS file cannot be used */
   constructor(config: HubTunnelConfig, hooks: EndpointHooks) {
     this.#config = config;
     this.#hooks = hooks;
@@ -95,7 +97,7 @@ export class TunnelEndpoint {
         ALPNProtocols: ['http/1.1'],
       });
     } catch (error) {
-      throw tlsError(error);
+      throw tlsError(error, tls);
     }
   }
 
@@ -128,7 +130,7 @@ export class TunnelEndpoint {
       createSecureContext(options);
       return () => (this.#server as HttpsServer).setSecureContext(options);
     } catch (error) {
-      throw tlsError(error);
+      throw tlsError(error, tls);
     }
   }
 
@@ -199,10 +201,18 @@ function answer(socket: Duplex, status: number): void {
   );
 }
 
-function tlsError(error: unknown): Error {
+function tlsError(error: unknown, { certFile }: HubTlsConfig): Error {
+  if (error instanceof ConfigError) return error;
   const { message, code } = error as NodeJS.ErrnoException;
-  if (message.startsWith('tunnel.tls.')) return error as Error;
-  return new Error(
-    `tunnel.tls: the certificate or key cannot be used (${code ?? message}); both must be PEM, and the key must belong to the certificate`,
+  return unusable(
+    certFile,
+    'tunnel.tls',
+    `the certificate or key cannot be used (${code ?? message})`,
+    'both must be PEM, and the key must belong to the certificate',
   );
+}
+
+function unusable(file: string, path: string, message: string, hint: string): ConfigError {
+  const issue: ConfigIssue = { file, line: undefined, column: undefined, path, message, hint };
+  return new ConfigError([issue]);
 }

@@ -3,6 +3,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { expect } from 'chai';
+import { ConfigError } from '../../../config/issue.js';
 import type { HubTunnelConfig } from '../../../config/types.js';
 import { TunnelEndpoint } from '../../../hub/tunnels/endpoint.js';
 import { createPki, type Pki } from '../../support/pki.js';
@@ -86,13 +87,16 @@ describe('TunnelEndpoint over TLS', () => {
     ['client_ca_file', { clientCaFile: '/nonexistent/file' }],
   ] as const) {
     it(`names tunnel.tls.${key} and the file when it cannot be read`, () => {
-      expect(() => make(tls(changes))).to.throw(`tunnel.tls.${key}: cannot read /nonexistent/file (ENOENT)`);
+      expect(() => make(tls(changes))).to.throw(
+        ConfigError,
+        `/nonexistent/file: tunnel.tls.${key}: cannot be read (ENOENT)`,
+      );
     });
   }
 
   it('says so when the key does not belong to the certificate', () => {
     copyFileSync(join(pki.folder, 'two.key'), at('hub.key'));
-    expect(() => make(tls())).to.throw(/the key must belong to the certificate/);
+    expect(() => make(tls())).to.throw(ConfigError, /the key must belong to the certificate/);
   });
 
   it('lets nobody in without a client certificate where an authority for those is given', async () => {
