@@ -2,6 +2,7 @@
  * The hub's tunnel port: HTTP(S) that answers /healthz and upgrades agents. The token is verified before the 101, so no
  * WebSocket exists for a peer that is not known (design promise 7).
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
@@ -48,6 +49,10 @@ function readTls(tls: HubTlsConfig): { cert: Buffer; key: Buffer; ca?: Buffer } 
     }
   };
   const pair = { cert: read('cert_file', tls.certFile), key: read('key_file', tls.keyFile) };
+  // TLS itself takes a key of another kind (EC beside an RSA certificate), and then every handshake fails.
+  if (!new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key))) {
+    throw new Error('the key is of another certificate');
+  }
   return tls.clientCaFile === undefined ? pair : { ...pair, ca: read('client_ca_file', tls.clientCaFile) };
 }
 

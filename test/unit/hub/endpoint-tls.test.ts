@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -98,6 +99,17 @@ describe('TunnelEndpoint over TLS', () => {
     copyFileSync(join(pki.folder, 'two.key'), at('hub.key'));
     expect(() => make(tls())).to.throw(ConfigError, /the key must belong to the certificate/);
   });
+
+  for (const kind of ['ec', 'rsa'] as const) {
+    it(`says so too when the key is another one of the kind ${kind}`, () => {
+      const { privateKey } =
+        kind === 'ec'
+          ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+          : generateKeyPairSync('rsa', { modulusLength: 2048 });
+      writeFileSync(at('hub.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      expect(() => make(tls())).to.throw(ConfigError, /the key must belong to the certificate/);
+    });
+  }
 
   it('lets nobody in without a client certificate where an authority for those is given', async () => {
     const port = await make(tls({ clientCaFile: pki.caFile })).listen();
