@@ -1,7 +1,8 @@
 /**
  * How long the path is, without what we queue on it ourselves: the shortest round trip that was measured on the link. When a
  * path gets longer under a living link, all round trips are longer, as they are when our own bytes queue; only trying larger
- * windows tells the two apart: then everybody together gets more through, or just waits longer.
+ * windows tells the two apart: then everybody together gets more through, or just waits longer. A trial is over when the windows
+ * are small again and the gain is gone with them: else it came from elsewhere, such as a process that gets warm.
  */
 
 /** Rates are taken over at least this long. */
@@ -15,11 +16,14 @@ const HELD_BACK_ROUND_TRIPS = 2;
 
 interface Trial {
   readonly roundTripMs: number;
-  /** Bytes a millisecond before it. */
-  readonly rate: number;
-  /** Windows grow; what is measured comes after. */
-  settling: boolean;
+  /** Bytes a millisecond before it, and with larger windows. */
+  readonly rateBefore: number;
+  rateLarge: number;
+  /** What has been measured when a span ends: nothing while windows grow or shrink. */
+  phase: 'growing' | 'large' | 'shrinking' | 'small';
 }
+
+const NO_TRIAL = { phase: undefined, roundTripMs: 0 } as const;
 
 export class PathEstimate {
   #believedMs = 0;
@@ -34,7 +38,8 @@ export class PathEstimate {
 
   /** What windows grow and shrink by, in milliseconds; 0 = not known yet. */
   get roundTripMs(): number {
-    return this.#trial?.roundTripMs ?? this.#believedMs;
+    const { phase, roundTripMs } = this.#trial ?? NO_TRIAL;
+    return phase === 'growing' || phase === 'large' ? roundTripMs : this.#believedMs;
   }
   /** Round trips measured on this link. */
   get samples(): number {
@@ -74,17 +79,31 @@ export class PathEstimate {
       elapsedMs > HELD_BACK_ROUND_TRIPS * this.#believedMs &&
       elapsedMs <= HELD_BACK_ROUND_TRIPS * this.#latestMs
     ) {
-      this.#trial = { roundTripMs: this.#latestMs, rate, settling: true };
+      this.#trial = { roundTripMs: this.#latestMs, rateBefore: rate, rateLarge: 0, phase: 'growing' };
     }
   }
 
+  /** A span of the trial is over. */
   #judge(trial: Trial, rate: number, now: number): void {
-    if (trial.settling) {
-      trial.settling = false;
-      return;
+    switch (trial.phase) {
+      case 'growing':
+        trial.phase = 'large';
+        return;
+      case 'large':
+        if (rate < trial.rateBefore * GAIN) break;
+        trial.rateLarge = rate;
+        trial.phase = 'shrinking';
+        return;
+      case 'shrinking':
+        trial.phase = 'small';
+        return;
+      case 'small':
+        if (trial.rateLarge < rate * GAIN) break;
+        this.#trial = undefined;
+        this.#believedMs = trial.roundTripMs;
+        return;
     }
     this.#trial = undefined;
-    if (rate >= trial.rate * GAIN) this.#believedMs = trial.roundTripMs;
-    else this.#nextTrialAt = now + PAUSE_MS;
+    this.#nextTrialAt = now + PAUSE_MS;
   }
 }

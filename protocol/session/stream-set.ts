@@ -7,6 +7,7 @@ import { FrameType, type RstReason } from '../wire/constants.js';
 import type { Cid, OpenFrame } from '../wire/frame.js';
 import type { PeerLimits } from '../wire/hello.js';
 import type { SessionCounters, SessionEvent } from './events.js';
+import { FairShare } from './fair-share.js';
 import { MemoryMeter, type ProcessBudget } from './memory.js';
 import { Outbox } from './outbox.js';
 import { PathEstimate } from './path-estimate.js';
@@ -61,6 +62,7 @@ export class StreamSet {
   readonly #options: StreamSetOptions;
   readonly #counters: SessionCounters;
   readonly #emit: (event: SessionEvent) => void;
+  readonly #fairShare = new FairShare();
   readonly #scheduler = new Scheduler();
   readonly #mostControl: number;
   #delayedCredits: Stream[] = [];
@@ -218,9 +220,13 @@ export class StreamSet {
   grant(stream: Stream): Grant {
     const { pressed } = this.memory;
     const growTo = pressed ? 0 : this.#options.maxWindowBytes;
-    const grant = stream.receive.grant(this.now, this.path.roundTripMs, growTo, pressed);
+    const { window } = stream.receive;
+    const { roundTripMs } = this.path;
+    const path = { roundTripMs, fairRate: this.#fairShare.rate };
+    const grant = stream.receive.grant(this.now, path, growTo, pressed);
     const { usedUpWithinMs } = stream.receive;
     if (usedUpWithinMs !== undefined) {
+      this.#fairShare.windowUsed(this.now, window, usedUpWithinMs, roundTripMs);
       this.path.windowUsed(this.now, usedUpWithinMs);
       this.onWindowUsed();
     }

@@ -11,12 +11,25 @@ const PRESSED_WINDOW_BYTES = 16_384;
 const GRANT_FRACTION = 4;
 /** And so is this much: on a long path what is consumed and not yet granted again is a part of the window that lies idle. */
 const GRANT_BYTES = 524_288;
-/** The window is the bottleneck when all of it was consumed within this many round trips. */
-const GROW_WITHIN_ROUND_TRIPS = 2;
-/** More than this is a queue: the window is halved, so that streams do not wait for each other. */
-const SHRINK_BEYOND_ROUND_TRIPS = 4;
-/** And not made smaller than this. */
+/**
+ * A window holds what a stream of a fair rate takes within three round trips and a moment, in which the processes on the way
+ * get their turns: less holds the stream back, more is a queue.
+ */
+const FAIR_ROUND_TRIPS = 3;
+const TURNS_MS = 1;
+/** And at most this much more than what the stream itself took in that time: a slow destination needs no share. */
+const CATCH_UP = 1.5;
+/** And is not made smaller than this. */
 const LEAST_WINDOW_BYTES = 65_536;
+
+/** What is known of the path that a stream shares with others. */
+export interface PathShare {
+  /** Milliseconds; 0 = not known. */
+  readonly roundTripMs: number;
+  /** Bytes a millisecond that a stream of many gets; Infinity = not known. */
+  readonly fairRate: number;
+}
+
 export interface Grant {
   readonly consumed: number;
   readonly limit: number;
@@ -115,8 +128,8 @@ export class ReceiveWindow {
    * The numbers for a CREDIT frame, counted as told.
    * @param growTo largest window that budgets allow now, in bytes; @param pressed memory is short.
    */
-  grant(now: number, roundTripMs: number, growTo: number, pressed: boolean): Grant {
-    this.#adapt(now, roundTripMs, growTo);
+  grant(now: number, path: PathShare, growTo: number, pressed: boolean): Grant {
+    this.#adapt(now, path, growTo);
     const window = pressed ? Math.min(this.#window, PRESSED_WINDOW_BYTES) : this.#window;
     // A limit once granted is never taken back.
     if (!this.#finished) this.#limit = Math.max(this.#limit, this.#consumed + window);
@@ -134,7 +147,7 @@ export class ReceiveWindow {
   }
 
   /** Looks at the window each time that all of it was consumed. */
-  #adapt(now: number, roundTripMs: number, growTo: number): void {
+  #adapt(now: number, { roundTripMs, fairRate }: PathShare, growTo: number): void {
     this.#usedUpWithinMs = undefined;
     if (this.#consumed - this.#epochOffset < this.#window) return;
     const elapsedMs = now - this.#epochStart;
@@ -142,10 +155,11 @@ export class ReceiveWindow {
     this.#epochOffset = this.#consumed;
     this.#epochStart = now;
     if (roundTripMs === 0) return;
-    if (elapsedMs <= GROW_WITHIN_ROUND_TRIPS * roundTripMs) {
-      this.#window = Math.max(this.#window, Math.min(this.#window * 2, growTo));
-    } else if (elapsedMs > SHRINK_BEYOND_ROUND_TRIPS * roundTripMs) {
-      this.#window = Math.max(this.#floor, Math.floor(this.#window / 2));
-    }
+    const holdMs = FAIR_ROUND_TRIPS * roundTripMs + TURNS_MS;
+    const fair = holdMs * fairRate;
+    const own = (CATCH_UP * holdMs * this.#window) / elapsedMs;
+    const most = Math.max(this.#window, Math.min(this.#window * 2, growTo));
+    const least = Math.max(this.#floor, this.#window / 2);
+    this.#window = Math.floor(Math.max(least, Math.min(fair, own, most)));
   }
 }

@@ -44,10 +44,13 @@ describe('what is known of the path', () => {
       return traffic;
     }
 
-    it('believes it when everybody together gets more through with larger windows', () => {
+    it('believes it when everybody together gets more through with larger windows, and less again with small ones', () => {
       const traffic = longer();
       traffic.run(250, 12);
       traffic.run(250, 15);
+      expect(traffic.path.roundTripMs, 'windows shrink').to.equal(1);
+      traffic.run(250, 15);
+      traffic.run(250, 10);
       // Believed, not only tried: a shorter round trip counts at once.
       traffic.path.measured(60);
       expect(traffic.path.roundTripMs).to.equal(60);
@@ -61,6 +64,19 @@ describe('what is known of the path', () => {
       expect(traffic.path.roundTripMs).to.equal(1);
       traffic.run(250, 13);
       expect(traffic.path.roundTripMs, 'on trial again').to.equal(100);
+    });
+
+    it('does not believe a gain that stays when the windows are small again', () => {
+      const traffic = longer();
+      traffic.run(250, 12);
+      traffic.run(250, 15);
+      traffic.run(500, 15);
+      traffic.path.measured(60);
+      expect(traffic.path.roundTripMs).to.equal(1);
+      traffic.run(9750, 15);
+      expect(traffic.path.roundTripMs).to.equal(1);
+      traffic.run(250, 15);
+      expect(traffic.path.roundTripMs, 'on trial again').to.equal(60);
     });
 
     it('does not judge over a pause', () => {
