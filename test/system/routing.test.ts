@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { LogEvent } from '../support/daemon.js';
 import { startAgent, startHub, type Hub, type YamlMap } from '../support/hub-agent.js';
 import { Owner } from '../support/owner.js';
 import { attempt, connectTo, expectEcho, readToEnd, type Ending } from '../support/tcp-client.js';
@@ -41,19 +42,23 @@ describe('routing', function () {
   }
 
   describe('without an agent', () => {
+    /** How long a client waited, by the clock of the hub: it matters that the hub was quick, not this process. */
+    async function waited(hub: Hub): Promise<LogEvent> {
+      const line = await hub.waitEvent('no_agent_for_connector');
+      expect(hub.events('no_agent_for_connector')).to.have.lengthOf(1);
+      return line;
+    }
+
     it('a client is reset after wait_for_agent_ms', async () => {
       const hub = await startHubWith({ wait_for_agent_ms: 700 });
-      const started = performance.now();
       await expectRejected(hub, 'no_agent');
-      expect(performance.now() - started).to.be.within(650, 4000);
-      expect(hub.events('no_agent_for_connector')).to.have.lengthOf(1);
+      expect((await waited(hub))['waited_ms']).to.be.within(690, 4000);
     });
 
     it('a client is reset at once when wait_for_agent_ms is 0', async () => {
       const hub = await startHubWith({ wait_for_agent_ms: 0 });
-      const started = performance.now();
       await expectRejected(hub, 'no_agent');
-      expect(performance.now() - started).to.be.below(600);
+      expect((await waited(hub))['waited_ms']).to.be.within(0, 600);
     });
 
     it('a client is served by an agent that comes in time, with what it sent meanwhile', async () => {
@@ -122,6 +127,7 @@ describe('routing', function () {
     const hub = await startHubWith({ allow_cidrs: ['10.0.0.0/8'] });
     await owner.own(startAgent({ hub, targets: { web: target.port } }));
     await expectRejected(hub, 'cidr');
+    await hub.waitEvent('cidr_blocked');
     expect(hub.events('cidr_blocked')).to.have.lengthOf(1);
     expect(target.accepted).to.equal(0);
   });
