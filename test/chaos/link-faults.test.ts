@@ -46,6 +46,12 @@ describe('the path of a tunnel breaks', function () {
 
   const resumes = (): number => scene.hubEvents('session_resumed').length - resumedBefore;
 
+  /** So many resumes, not one more. The last byte can be here before the line of the hub's log. */
+  async function expectResumes(count: number): Promise<void> {
+    await scene.hub.alive(`${count} resumes`, () => resumes() >= count);
+    expect(resumes()).to.equal(count);
+  }
+
   for (const how of ['rst', 'fin'] as const satisfies readonly Cut[]) {
     it(`${how.toUpperCase()}: every byte arrives over the next link`, async () => {
       const cutsBefore = scene.proxy.counts.cuts[how];
@@ -53,7 +59,7 @@ describe('the path of a tunnel breaks', function () {
       await scene.proxy.cutAfter('toHub', 2 * MEBIBYTE + 12_345, how);
       await transfer;
       expect(scene.proxy.counts.cuts[how]).to.equal(cutsBefore + 1);
-      expect(resumes()).to.equal(1);
+      await expectResumes(1);
     });
   }
 
@@ -64,7 +70,7 @@ describe('the path of a tunnel breaks', function () {
     ];
     await scene.proxy.cutAfter('toHub', MEBIBYTE, 'rst');
     await Promise.all(transfers);
-    expect(resumes()).to.equal(1);
+    await expectResumes(1);
   });
 
   for (const directions of [['toHub', 'toAgent'], ['toHub'], ['toAgent']] as const satisfies Direction[][]) {
@@ -84,7 +90,7 @@ describe('the path of a tunnel breaks', function () {
       // What was held comes late, from a link that was given up: nobody may believe it.
       scene.proxy.thaw();
       await transfer;
-      expect(resumes()).to.equal(1);
+      await expectResumes(1);
     });
   }
 
@@ -100,7 +106,7 @@ describe('the path of a tunnel breaks', function () {
     }
     await transfer;
     expect(toHub.heldWhileFrozen + toAgent.heldWhileFrozen).to.be.above(heldBefore);
-    expect(resumes()).to.equal(0);
+    await expectResumes(0);
   });
 
   it('1-byte slices: every byte arrives, and the tunnel stays', async () => {
@@ -108,7 +114,7 @@ describe('the path of a tunnel breaks', function () {
     scene.proxy.setPath({ sliceBytes: 1 });
     await scene.transfer(2, 20_000);
     expect(scene.proxy.counts.toHub.writes - writesBefore).to.be.above(40_000);
-    expect(resumes()).to.equal(0);
+    await expectResumes(0);
   });
 
   it('1 Mbit/s: a queue of bulk is no reason to think the peer dead', async () => {
@@ -119,7 +125,7 @@ describe('the path of a tunnel breaks', function () {
     // 800,000 bytes each way, less what the first burst let through.
     expect(performance.now() - started).to.be.above(6000);
     expect(scene.proxy.counts.toHub.delayed).to.be.above(delayedBefore);
-    expect(resumes()).to.equal(0);
+    await expectResumes(0);
   });
 
   it('flapping 100 times: cut in the handshake, in the exchange of tables, in the replay; no byte is lost', async () => {
