@@ -125,11 +125,15 @@ function begin(context: TunnelContext, link: Link, identity: Identity, hello: He
   const connectors = allowedConnectors(identity, security.requireConnectorScopes, hello.connectors);
   const local = limitsOf(context.config());
   const graceMs = hello.features.includes(RESUME) ? settings.resumeGraceSec * 1000 : 0;
+  // One after the other: verified side by side, an older token could have the last word.
+  let reauthenticated = Promise.resolve();
   const pump = new Pump(newSession(context, local, hello.limits, graceMs), clock, {
     // The session answers an agent's OPEN with `denied` itself.
     onOpen: () => undefined,
     onGoaway: (code, grace) => log.info('goaway_received', { agent: tunnel.agentId, code, grace_ms: grace }),
-    onReauth: (token) => void reauthenticate(context, tunnel, token),
+    onReauth: (token) => {
+      reauthenticated = reauthenticated.then(() => reauthenticate(context, tunnel, token));
+    },
     onRoundTrip: (ms) => metrics.tunnelRtt.observe({}, ms / 1000),
     onSuspended: (why) => onSuspended(context, tunnel, why),
     onResumed: (suspendedMs) => onResumed(context, tunnel, suspendedMs),

@@ -143,6 +143,22 @@ describe('acceptTunnel', () => {
       expect(bench.available).to.deep.equal(['web', 'db']);
     });
 
+    it('has the last word when it came last, however long the one before takes to be verified', async () => {
+      const bench = new TunnelBench({ security: { requireConnectorScopes: true } });
+      const { link, ack } = await bench.connect({}, { connectors: ['web'] });
+      let verifyFirst: (identity: Identity) => void = () => undefined;
+      bench.verify = () => new Promise((resolve) => (verifyFirst = resolve));
+      link.arrive({ type: FrameType.Reauth, token: 'first' });
+      await nextTurn();
+      bench.verify = () => Promise.resolve(identity);
+      link.arrive({ type: FrameType.Reauth, token: 'second' });
+      await nextTurn();
+      verifyFirst({ ...identity, connectors: ['web'] });
+      await nextTurn();
+      expect(bench.book.of('token_changed')).to.have.length(2);
+      expect([...(bench.registry.bySession(ack.sessionId)?.connectors ?? [])]).to.deep.equal(['db']);
+    });
+
     for (const [what, verify, reason] of [
       ['of another agent', () => Promise.resolve({ ...identity, agentId: 'site-b' }), 'hello_mismatch'],
       ['that is bad', () => Promise.reject(new AuthError('expired', 'expired')), 'expired'],
