@@ -17,7 +17,10 @@ export interface FailedOpen {
 /** Sessions that one client is offered to, the first included. */
 export const MAX_SESSIONS_TRIED = 3;
 
-/** Whether another session may do better: of another agent, or the next one of the same. A refusal on principle stays one; a fault of ours is not spread around. */
+/**
+ * Whether another session may do better: of another agent, or the next one of the same. A refusal on principle stays one; a fault
+ * of ours is not spread around.
+ */
 const ANOTHER_MAY_SUCCEED: Record<RstReason, boolean> = {
   connect_refused: true,
   connect_timeout: true,
