@@ -1,5 +1,12 @@
 /** The protocol core: sans-IO, no packages, no Node types. Everything outside this folder imports from here. */
-export { CloseCode, FrameType, MAX_MESSAGE_BYTES, SUBPROTOCOL, type RstReason } from './wire/constants.js';
+export {
+  CloseCode,
+  Feature,
+  FrameType,
+  MAX_MESSAGE_BYTES,
+  SUBPROTOCOL,
+  type RstReason,
+} from './wire/constants.js';
 export { encodeFrame } from './wire/encode.js';
 export type { Cid } from './wire/frame.js';
 export type { Hello, HelloAck, PeerLimits } from './wire/hello.js';

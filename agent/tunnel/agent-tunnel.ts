@@ -4,6 +4,7 @@ import {
   AgentHandshake,
   CloseCode,
   encodeFrame,
+  Feature,
   FrameType,
   Session,
   type Hello,
@@ -21,8 +22,6 @@ import type { Environment } from '../dial/proxy-choice.js';
 import { loadTlsMaterial, type TlsMaterial } from '../dial/tls-roots.js';
 import { readTokenFile } from '../token/token-file.js';
 
-/** Feature of HELLO and HELLO_ACK: the session outlives its link. */
-const RESUME = 'resume';
 /** Name, connection, proxy, TLS and upgrade together. */
 const CONNECT_TIMEOUT_MS = 15_000;
 /** The same while streams wait: less than the hub gives a handshake, and a fresh attempt finds a path again sooner. */
@@ -175,7 +174,7 @@ function hello(context: DialContext, limits: PeerLimits): Hello {
     agentId: tunnel.agentId,
     bootId: context.bootId,
     version: context.version,
-    features: [RESUME],
+    features: [Feature.Resume, Feature.Paced],
     connectors: tunnel.exportedConnectors,
     limits,
     resume: resumeOf(context),
@@ -205,7 +204,8 @@ function newSession(context: DialContext, local: PeerLimits, ack: HelloAck): Ses
         pingTimeoutMs: tunnel.pingTimeoutSec * 1000,
       },
       acceptsOpens: true,
-      resumeGraceMs: ack.features.includes(RESUME) ? (ack.resume?.graceMs ?? 0) : 0,
+      paced: ack.features.includes(Feature.Paced),
+      resumeGraceMs: ack.features.includes(Feature.Resume) ? (ack.resume?.graceMs ?? 0) : 0,
     },
     context.clock.now(),
   );

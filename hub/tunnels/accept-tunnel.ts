@@ -6,6 +6,7 @@ import type { Metrics } from '../../observability/metrics.js';
 import {
   CloseCode,
   encodeFrame,
+  Feature,
   FrameType,
   HubHandshake,
   Session,
@@ -41,8 +42,6 @@ export interface TunnelContext {
   onAvailable(connectors: Iterable<string>): void;
 }
 
-/** Feature of HELLO and HELLO_ACK: the session outlives its link. */
-const RESUME = 'resume';
 /** HELLO has to come within this time (§7.1). */
 const HELLO_TIMEOUT_MS = 5000;
 /** What a stream may send before it is answered: enough for a first request, little enough for thousands of streams. */
@@ -124,10 +123,12 @@ function begin(context: TunnelContext, link: Link, identity: Identity, hello: He
   const { security, tunnel: settings } = context.config();
   const connectors = allowedConnectors(identity, security.requireConnectorScopes, hello.connectors);
   const local = limitsOf(context.config());
-  const graceMs = hello.features.includes(RESUME) ? settings.resumeGraceSec * 1000 : 0;
+  const known = settings.resumeGraceSec > 0 ? [Feature.Resume, Feature.Paced] : [Feature.Paced];
+  const features = known.filter((feature) => hello.features.includes(feature));
+  const graceMs = features.includes(Feature.Resume) ? settings.resumeGraceSec * 1000 : 0;
   // One after the other: verified side by side, an older token could have the last word.
   let reauthenticated = Promise.resolve();
-  const pump = new Pump(newSession(context, local, hello.limits, graceMs), clock, {
+  const pump = new Pump(newSession(context, local, hello.limits, { features, graceMs }), clock, {
     // The session answers an agent's OPEN with `denied` itself.
     onOpen: () => undefined,
     onGoaway: (code, grace) => log.info('goaway_received', { agent: tunnel.agentId, code, grace_ms: grace }),
@@ -149,6 +150,7 @@ function begin(context: TunnelContext, link: Link, identity: Identity, hello: He
     offered: hello.connectors,
     connectors,
     maxStreams: Math.min(hello.limits.maxStreams, local.maxStreams),
+    features,
     resumeGraceMs: graceMs,
     pump,
     wallClock: Date.now,
@@ -164,7 +166,7 @@ function sendAck(context: TunnelContext, link: Link, tunnel: Tunnel, resumed: bo
     sessionId: tunnel.sessionId,
     hubId: context.hubId,
     version: context.version,
-    features: graceMs > 0 ? [RESUME] : [],
+    features: tunnel.features,
     connectors: [...tunnel.connectors],
     limits: tunnel.pump.session.limits,
     resumed,
@@ -213,7 +215,7 @@ function newSession(
   context: TunnelContext,
   local: PeerLimits,
   peer: PeerLimits,
-  resumeGraceMs: number,
+  { features, graceMs }: { readonly features: readonly string[]; readonly graceMs: number },
 ): Session {
   const { limits, tunnel } = context.config();
   return new Session(
@@ -230,7 +232,8 @@ function newSession(
         pingTimeoutMs: tunnel.pingTimeoutSec * 1000,
       },
       acceptsOpens: false,
-      resumeGraceMs,
+      paced: features.includes(Feature.Paced),
+      resumeGraceMs: graceMs,
     },
     context.clock.now(),
   );

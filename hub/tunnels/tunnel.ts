@@ -18,6 +18,8 @@ export class Tunnel implements AgentCandidate {
   /** Monotonic milliseconds; of the present link. */
   connectedAt: number;
   readonly pump: Pump;
+  /** Those of HELLO that are in use. */
+  readonly features: readonly string[];
   /** How long its streams outlive a lost link; 0 = not at all. */
   readonly resumeGraceMs: number;
   readonly #wallClock: () => number;
@@ -40,6 +42,7 @@ export class Tunnel implements AgentCandidate {
     readonly offered: readonly string[];
     readonly connectors: readonly string[];
     readonly maxStreams: number;
+    readonly features: readonly string[];
     readonly resumeGraceMs: number;
     readonly pump: Pump;
     readonly wallClock: () => number;
@@ -53,6 +56,7 @@ export class Tunnel implements AgentCandidate {
     this.offered = options.offered;
     this.connectors = new Set(options.connectors);
     this.pump = options.pump;
+    this.features = options.features;
     this.resumeGraceMs = options.resumeGraceMs;
     this.#counts = new FrameCounts(options.pump.session.counters);
     this.#maxStreams = options.maxStreams;

@@ -2,10 +2,10 @@
 import { SessionError, StreamError } from '../errors.js';
 import type { Stream } from '../stream/stream.js';
 import type { Role } from '../stream/stream-table.js';
-import { writeU64 } from '../wire/bytes.js';
-import { CloseCode, FrameType, type RstReason } from '../wire/constants.js';
+import { BYTES_PER_PING, CloseCode, FrameType, type RstReason } from '../wire/constants.js';
 import type { Cid, CreditFrame, DataFrame, Frame, OpenFrame } from '../wire/frame.js';
 import type { SessionCounters, SessionEvent } from './events.js';
+import { nonceOf } from './flight.js';
 import type { StreamSet } from './stream-set.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -24,6 +24,8 @@ const IDLE_FRAMES_PER_SECOND = 20_000;
 /** Frames that ask for work whatever state we are in: PING, GOAWAY, REAUTH. */
 const REQUEST_BURST = 200;
 const REQUESTS_PER_SECOND = 20;
+/** DATA that counts for later PINGs. */
+const MOST_PING_BYTES = 32 * BYTES_PER_PING;
 
 /** How often PINGs go out to make room among the tombstones; well below what counts as flooding. */
 const CROWDED_PING_MS = 200;
@@ -35,8 +37,8 @@ export class FrameReceiver {
   readonly #options: ReceiverOptions;
   readonly #idleFrames: TokenBucket;
   readonly #requests: TokenBucket;
-  /** Set while the PONG is outstanding. */
-  #pingSentAt: number | undefined;
+  /** DATA received for which the peer may send PINGs. */
+  #pingBytes = 0;
   #lastPingAt = 0;
   #measured = false;
   #peerDraining = false;
@@ -55,6 +57,7 @@ export class FrameReceiver {
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, now);
     this.#requests = new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, now);
     streams.onWindowUsed = () => this.measurePath();
+    streams.onHeld = () => this.ping();
   }
 
   get peerDraining(): boolean {
@@ -63,15 +66,15 @@ export class FrameReceiver {
 
   /** Sends a PING; its PONG measures the round trip, and proves that everything sent before has arrived. */
   ping(): void {
-    const nonce = new Uint8Array(8);
-    writeU64(nonce, 0, ++this.#streams.pings);
-    this.#pingSentAt = this.#lastPingAt = this.#streams.now;
-    this.#streams.outbox.add({ type: FrameType.Ping, nonce });
+    const { flight, now, outbox } = this.#streams;
+    this.#lastPingAt = now;
+    outbox.add({ type: FrameType.Ping, nonce: nonceOf(flight.ping(now)) });
   }
 
   /** Sends a PING before its time while little is known of the path. */
   measurePath(): void {
-    if (this.#streams.path.samples < EARLY_SAMPLES && this.#pingSentAt === undefined) this.ping();
+    const { flight } = this.#streams;
+    if (flight.path.samples < EARLY_SAMPLES && flight.awaited === 0) this.ping();
   }
 
   /** A PING is due before its time when many streams have ended that the peer has not confirmed. */
@@ -79,19 +82,20 @@ export class FrameReceiver {
     const { tombstones, now } = this.#streams;
     if (!tombstones.crowded || now - this.#lastPingAt < CROWDED_PING_MS) return;
     // Only the last PING's PONG counts: another one now would take the answer that is on its way for nothing.
-    if (this.#pingSentAt === undefined) this.ping();
+    if (this.#streams.flight.awaited === 0) this.ping();
   }
 
   /** The PONG went down with the link. */
   forgetPing(): void {
-    this.#pingSentAt = undefined;
-    this.#streams.path.newLink();
+    this.#streams.flight.newLink();
   }
 
   /** Acts on one frame. Throws SessionError. */
   frame(frame: Frame): void {
     switch (frame.type) {
       case FrameType.Data:
+        // Also for a stream that is over: whoever sent it may not know.
+        this.#pingBytes = Math.min(MOST_PING_BYTES, this.#pingBytes + frame.payload.length);
         return this.#onStream(frame.cid, (stream) => this.#onData(stream, frame));
       case FrameType.Credit:
         return this.#onStream(frame.cid, (stream) => this.#onCredit(stream, frame));
@@ -104,7 +108,7 @@ export class FrameReceiver {
       case FrameType.Rst:
         return this.#onStream(frame.cid, (stream) => this.#onRst(stream, frame.reason));
       case FrameType.Ping:
-        this.#countRequest();
+        this.#countPing();
         this.#streams.outbox.add({ type: FrameType.Pong, nonce: frame.nonce });
         return;
       case FrameType.Pong:
@@ -141,6 +145,12 @@ export class FrameReceiver {
       if (!(error instanceof StreamError)) throw error;
       this.#streams.resetStream(stream, error.reason, 'session');
     }
+  }
+
+  /** One for so much DATA is no work for nothing: the sender learns what has arrived (§4.9). */
+  #countPing(): void {
+    if (this.#pingBytes >= BYTES_PER_PING) this.#pingBytes -= BYTES_PER_PING;
+    else this.#countRequest();
   }
 
   #countRequest(): void {
@@ -195,22 +205,19 @@ export class FrameReceiver {
   }
 
   #onPong(nonce: Uint8Array): void {
-    const { pings, now, tombstones } = this.#streams;
-    const expected = new Uint8Array(8);
-    writeU64(expected, 0, pings);
-    if (this.#pingSentAt === undefined || nonce.some((byte, at) => byte !== expected[at])) {
+    const { flight, now, tombstones } = this.#streams;
+    const news = flight.pong(nonce, now);
+    if (news === undefined) {
       this.#countIdle();
       return;
     }
-    const sample = now - this.#pingSentAt;
-    this.#pingSentAt = undefined;
+    tombstones.confirm(news.number);
+    if (news.mark) return;
     const { roundTripMs } = this.#streams;
     this.#streams.roundTripMs = this.#measured
-      ? roundTripMs + (sample - roundTripMs) * SAMPLE_WEIGHT
-      : sample;
+      ? roundTripMs + (news.roundTripMs - roundTripMs) * SAMPLE_WEIGHT
+      : news.roundTripMs;
     this.#measured = true;
-    this.#streams.path.measured(sample);
-    tombstones.confirm(pings);
-    this.#emit({ type: 'roundTrip', ms: sample });
+    this.#emit({ type: 'roundTrip', ms: news.roundTripMs });
   }
 }

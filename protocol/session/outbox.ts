@@ -7,6 +7,7 @@ import type { Stream } from '../stream/stream.js';
 import { FrameType, HEADER_BYTES } from '../wire/constants.js';
 import { DATA_HEADER_BYTES, encodeFrame, writeDataHeader } from '../wire/encode.js';
 import type { Frame } from '../wire/frame.js';
+import { nonceOf } from './flight.js';
 import type { Scheduler } from './scheduler.js';
 
 /**
@@ -27,12 +28,19 @@ const HEAD_ROOM = 16;
 const COPY_BELOW_BYTES = 4096;
 const FIN_BYTES = HEADER_BYTES + 8;
 const CREDIT_BYTES = HEADER_BYTES + 16;
+const PING_BYTES = HEADER_BYTES + 8;
+
+function pingFrame(number: number): Uint8Array {
+  return encodeFrame({ type: FrameType.Ping, nonce: nonceOf(number) });
+}
 
 export interface OutboxHooks {
   /** The numbers for a stream's CREDIT, now that it is sent. */
   grant(stream: Stream): Grant;
   /** The stream handed over `bytes`, or its FIN. */
   sent(stream: Stream, bytes: number, fin: boolean): void;
+  /** The stream hands over that much bulk; returns the number of a PING that is to go before it, if any. */
+  mark(bytes: number): number | undefined;
 }
 
 export class Outbox {
@@ -79,7 +87,8 @@ export class Outbox {
   /** The next message, or undefined when nothing is due. */
   poll(): Transmit | undefined {
     this.#used = 0;
-    const large = this.#packControl() ?? this.#packData();
+    // Where bulk is held back, a PING may have been added meanwhile.
+    const large = this.#packControl() ?? this.#packData() ?? this.#packControl();
     if (large !== undefined) return large;
     if (this.#used === 0) return undefined;
     const memory = new Uint8Array(HEAD_ROOM + this.#used);
@@ -117,12 +126,15 @@ export class Outbox {
 
   /** Packs turns of the scheduler until the message is full; returns a large payload, when nothing is packed before it. */
   #packData(): Transmit | undefined {
-    while (this.#control.length === 0 && this.#used + DATA_HEADER_BYTES + FIN_BYTES < HEAD_BYTES) {
+    while (
+      this.#control.length === 0 &&
+      this.#used + PING_BYTES + DATA_HEADER_BYTES + FIN_BYTES < HEAD_BYTES
+    ) {
       const turn = this.#scheduler.next();
       if (turn === undefined) return undefined;
       const { stream } = turn;
       const most = Math.max(0, Math.min(turn.most, this.#maxPayload, stream.peerLimit - stream.buffer.sent));
-      const room = HEAD_BYTES - this.#used - DATA_HEADER_BYTES - FIN_BYTES;
+      const room = HEAD_BYTES - this.#used - PING_BYTES - DATA_HEADER_BYTES - FIN_BYTES;
       if (Math.min(most, stream.buffer.unsent) > Math.min(COPY_BELOW_BYTES, room)) {
         // What is packed goes first, as a message of its own; the turn is asked for again.
         return this.#used > 0 ? undefined : this.#takeLarge(stream, most);
@@ -137,6 +149,8 @@ export class Outbox {
     const seq = buffer.sent;
     const { bytes } = buffer.take(most);
     if (bytes.length > 0) {
+      const ping = stream.queue === 'bulk' ? this.#hooks.mark(bytes.length) : undefined;
+      if (ping !== undefined) this.#append(pingFrame(ping));
       this.#used += writeDataHeader(this.#scratch, this.#used, stream.cid, seq, bytes.length);
       this.#append(bytes);
     }
@@ -150,17 +164,19 @@ export class Outbox {
     const { buffer } = stream;
     const seq = buffer.sent;
     const { bytes, room } = buffer.take(most);
+    const ping = this.#hooks.mark(bytes.length);
     this.#hooks.sent(stream, bytes.length, false);
     this.#scheduler.sent(stream, bytes.length);
-    if (room >= DATA_HEADER_BYTES) {
-      const start = bytes.byteOffset - DATA_HEADER_BYTES;
-      const frame = new Uint8Array(bytes.buffer, start, DATA_HEADER_BYTES + bytes.length);
-      writeDataHeader(frame, 0, stream.cid, seq, bytes.length);
-      return { bytes: frame, room: room - DATA_HEADER_BYTES, tail: undefined };
-    }
-    const header = new Uint8Array(HEAD_ROOM + DATA_HEADER_BYTES);
-    writeDataHeader(header, HEAD_ROOM, stream.cid, seq, bytes.length);
-    return { bytes: header.subarray(HEAD_ROOM), room: HEAD_ROOM, tail: bytes };
+    const before = DATA_HEADER_BYTES + (ping === undefined ? 0 : PING_BYTES);
+    const inPlace = room >= before;
+    const head = inPlace
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset - before, before + bytes.length)
+      : new Uint8Array(HEAD_ROOM + before).subarray(HEAD_ROOM);
+    if (ping !== undefined) head.set(pingFrame(ping));
+    writeDataHeader(head, before - DATA_HEADER_BYTES, stream.cid, seq, bytes.length);
+    return inPlace
+      ? { bytes: head, room: room - before, tail: undefined }
+      : { bytes: head, room: HEAD_ROOM, tail: bytes };
   }
 
   #appendFin(stream: Stream): void {

@@ -1,109 +1,101 @@
 /**
- * How long the path is, without what we queue on it ourselves: the shortest round trip that was measured on the link. When a
- * path gets longer under a living link, all round trips are longer, as they are when our own bytes queue; only trying larger
- * windows tells the two apart: then everybody together gets more through, or just waits longer. A trial is over when the windows
- * are small again and the gain is gone with them: else it came from elsewhere, such as a process that gets warm.
+ * What the path is like without what we queue on it: its shortest round trip, and the rate at which it lately took what was sent.
+ * Round trips are longer when the path is, and when our own bytes queue; those that were measured with little under way tell
+ * the two apart.
  */
 
-/** Rates are taken over at least this long. */
-const SPAN_MS = 250;
-/** What everybody together has to gain for the path to count as longer. */
-const GAIN = 1.4;
-/** Until the next trial after one that brought nothing. */
-const PAUSE_MS = 10_000;
-/** A window used up within this many round trips holds its stream back. */
-const HELD_BACK_ROUND_TRIPS = 2;
-
-interface Trial {
-  readonly roundTripMs: number;
-  /** Bytes a millisecond before it, and with larger windows. */
-  readonly rateBefore: number;
-  rateLarge: number;
-  /** What has been measured when a span ends: nothing while windows grow or shrink. */
-  phase: 'growing' | 'large' | 'shrinking' | 'small';
-}
-
-const NO_TRIAL = { phase: undefined, roundTripMs: 0 } as const;
+/** Of so many round trips with little under way the shortest is the path's, when it is longer than what is sent for allows. */
+const CLEAN_SAMPLES = 8;
+/** A rate is taken over a round trip, and at least this long; the greatest of the last few counts. */
+const SPAN_MS = 20;
+const SPANS = 4;
+/** The rate grows as long as one of the last few spans brought so many times what those before it had. */
+const GROWTH = 1.25;
 
 export class PathEstimate {
-  #believedMs = 0;
+  #roundTripMs = 0;
   #latestMs = 0;
   #samples = 0;
-  /** Bytes that destinations took, all streams. */
-  #bytes = 0;
-  #markAt = 0;
-  #markBytes = 0;
-  #trial: Trial | undefined;
-  #nextTrialAt = 0;
+  /** Round trips with little under way since they were last looked at, and the shortest of them. */
+  #clean = 0;
+  #shortestClean = Infinity;
+  /** Of the last spans. */
+  #rates: number[] = [];
+  /** Spans since the rate grew. */
+  #spansAlike = 0;
+  #spanAt = 0;
+  #spanBytes = 0;
+  #spanHeld = false;
 
-  /** What windows grow and shrink by, in milliseconds; 0 = not known yet. */
+  /** The shortest round trip, in milliseconds; 0 = not known yet. */
   get roundTripMs(): number {
-    const { phase, roundTripMs } = this.#trial ?? NO_TRIAL;
-    return phase === 'growing' || phase === 'large' ? roundTripMs : this.#believedMs;
+    return this.#roundTripMs;
+  }
+  /** The last round trip, what was queued on the path included; 0 = not known yet. */
+  get latestMs(): number {
+    return this.#latestMs;
   }
   /** Round trips measured on this link. */
   get samples(): number {
     return this.#samples;
   }
-
-  /** A PONG came. */
-  measured(ms: number): void {
-    this.#latestMs = ms;
-    this.#believedMs = this.#samples === 0 ? ms : Math.min(this.#believedMs, ms);
-    this.#samples++;
+  /** Bytes a millisecond; 0 = not known. */
+  get rate(): number {
+    return Math.max(0, ...this.#rates);
+  }
+  /** More under way may bring a higher rate still. */
+  get growing(): boolean {
+    return this.#spansAlike < SPANS;
   }
 
-  /** Another link is another path; what is known of the old one counts until the first PONG. */
+  /** Another link is another path; what windows need to know of the old one counts until the first PONG. */
   newLink(): void {
     this.#samples = 0;
-    this.#trial = undefined;
+    this.#clean = 0;
+    this.#shortestClean = Infinity;
+    this.#rates = [];
+    this.#spansAlike = 0;
   }
 
-  consumed(bytes: number): void {
-    this.#bytes += bytes;
+  /**
+   * A PONG came.
+   * @param clean little was under way when its PING went; @param mostMs what is sent for a path that is no longer than this
+   */
+  measured(ms: number, clean: boolean, mostMs: number): void {
+    this.#latestMs = ms;
+    if (this.#samples++ === 0 || ms < this.#roundTripMs) this.#roundTripMs = ms;
+    if (!clean) return;
+    this.#shortestClean = Math.min(this.#shortestClean, ms);
+    if (++this.#clean < CLEAN_SAMPLES) return;
+    if (this.#shortestClean > mostMs) this.#roundTripMs = this.#shortestClean;
+    this.#clean = 0;
+    this.#shortestClean = Infinity;
   }
 
-  /** A stream used up its window within `elapsedMs`. */
-  windowUsed(now: number, elapsedMs: number): void {
-    const leastMs = Math.max(SPAN_MS, 2 * this.#latestMs);
-    const spanMs = now - this.#markAt;
-    if (spanMs < leastMs) return;
-    const rate = (this.#bytes - this.#markBytes) / spanMs;
-    this.#markAt = now;
-    this.#markBytes = this.#bytes;
-    // A pause is in it: it says nothing of the path.
-    if (spanMs > 4 * leastMs) this.#trial = undefined;
-    else if (this.#trial !== undefined) this.#judge(this.#trial, rate, now);
-    else if (
-      now >= this.#nextTrialAt &&
-      elapsedMs > HELD_BACK_ROUND_TRIPS * this.#believedMs &&
-      elapsedMs <= HELD_BACK_ROUND_TRIPS * this.#latestMs
-    ) {
-      this.#trial = { roundTripMs: this.#latestMs, rateBefore: rate, rateLarge: 0, phase: 'growing' };
+  /** Bulk waits until some has arrived. */
+  heldBack(): void {
+    this.#spanHeld = true;
+  }
+
+  /** Bulk begins to flow. */
+  begin(now: number): void {
+    this.#spanAt = now;
+    this.#spanBytes = 0;
+    this.#spanHeld = false;
+  }
+
+  /** That much more bulk has arrived. */
+  arrived(bytes: number, now: number): void {
+    this.#spanBytes += bytes;
+    const ms = now - this.#spanAt;
+    if (ms < Math.max(SPAN_MS, this.#latestMs)) return;
+    const rate = this.#spanBytes / ms;
+    // With less to send than the path would take, a rate says only that it is at least that.
+    if (this.#spanHeld || rate > this.rate) {
+      this.#spansAlike = rate > this.rate * GROWTH ? 0 : this.#spansAlike + 1;
+      this.#rates.push(rate);
+      if (this.#rates.length > SPANS) this.#rates.shift();
     }
-  }
-
-  /** A span of the trial is over. */
-  #judge(trial: Trial, rate: number, now: number): void {
-    switch (trial.phase) {
-      case 'growing':
-        trial.phase = 'large';
-        return;
-      case 'large':
-        if (rate < trial.rateBefore * GAIN) break;
-        trial.rateLarge = rate;
-        trial.phase = 'shrinking';
-        return;
-      case 'shrinking':
-        trial.phase = 'small';
-        return;
-      case 'small':
-        if (trial.rateLarge < rate * GAIN) break;
-        this.#trial = undefined;
-        this.#believedMs = trial.roundTripMs;
-        return;
-    }
-    this.#trial = undefined;
-    this.#nextTrialAt = now + PAUSE_MS;
+    this.begin(now);
   }
 }

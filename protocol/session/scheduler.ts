@@ -13,6 +13,11 @@ const INTERACTIVE_SHARE_BYTES = 65_536;
 /** What a frame costs besides its payload, so that empty and tiny frames count too. */
 const FRAME_COST_BYTES = 64;
 
+/** Whether bulk may go now; asked when some could. */
+export interface Gate {
+  mayGo(): boolean;
+}
+
 export interface Turn {
   readonly stream: Stream;
   /** Most bytes to send in this turn's frame. */
@@ -43,6 +48,11 @@ export class Scheduler {
   readonly #bulk = new Fifo();
   /** Interactive bytes since the last bulk turn. */
   #interactiveRun = 0;
+  readonly #gate: Gate;
+
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
 
   /** Puts a stream that has something to send into its queue; does nothing when it is in one. */
   activate(stream: Stream): void {
@@ -56,10 +66,11 @@ export class Scheduler {
   next(): Turn | undefined {
     const interactive = this.#firstSendable(this.#interactive);
     const bulk = this.#firstSendable(this.#bulk);
-    if (interactive !== undefined && (bulk === undefined || this.#interactiveRun < INTERACTIVE_SHARE_BYTES)) {
+    const bulkMayGo = bulk !== undefined && this.#gate.mayGo();
+    if (interactive !== undefined && (!bulkMayGo || this.#interactiveRun < INTERACTIVE_SHARE_BYTES)) {
       return { stream: interactive, most: INTERACTIVE_BYTES };
     }
-    if (bulk === undefined) return undefined;
+    if (!bulkMayGo) return undefined;
     if (bulk.deficit <= 0) bulk.deficit += QUANTUM_BYTES;
     // A frame may overdraw the turn: cut to what is left of it, it would leave a rest that costs a frame of its own.
     return { stream: bulk, most: QUANTUM_BYTES };

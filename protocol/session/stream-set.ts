@@ -7,10 +7,9 @@ import { FrameType, type RstReason } from '../wire/constants.js';
 import type { Cid, OpenFrame } from '../wire/frame.js';
 import type { PeerLimits } from '../wire/hello.js';
 import type { SessionCounters, SessionEvent } from './events.js';
-import { FairShare } from './fair-share.js';
+import { Flight } from './flight.js';
 import { MemoryMeter, type ProcessBudget } from './memory.js';
 import { Outbox } from './outbox.js';
-import { PathEstimate } from './path-estimate.js';
 import { Scheduler } from './scheduler.js';
 import type { Tombstones } from './tombstones.js';
 
@@ -26,12 +25,15 @@ export interface StreamSetOptions {
   /** Bytes that this session may hold, both directions, all streams. */
   readonly bufferBytes: number;
   readonly processBudget: ProcessBudget;
+  /** Both sides answer PINGs that go with DATA (§7.1). */
+  readonly paced: boolean;
   /** For tests: the first cid of our own. */
   readonly firstCid?: Cid;
 }
 
-/** Unsent bytes of one stream above which its owner is asked to pause. */
-const QUEUE_BYTES = 262_144;
+/** Of what a session may hold, so much may be under way: the rest is for what waits for its turn. */
+const UNDER_WAY_SHARE = 3 / 8;
+/** Unsent bytes of one stream above which its owner is asked to pause when memory is short. */
 const PRESSED_QUEUE_BYTES = 16_384;
 /** How long small progress waits for company before it is announced. */
 const CREDIT_DELAY_MS = 20;
@@ -52,18 +54,17 @@ export class StreamSet {
   /** Time of the call under way, in milliseconds. */
   now: number;
   roundTripMs = FIRST_ROUND_TRIP_MS;
-  readonly path = new PathEstimate();
   /** Somebody sends as much as a window allows: worth knowing the path well. */
   onWindowUsed: () => void = () => undefined;
   /** Told of each array of an owner's that the peer has acknowledged. */
   release: Release | undefined;
-  /** PINGs sent so far, for the tombstones. */
-  pings = 0;
+  readonly flight: Flight;
+  /** Bulk is held back, and much of it has no PING behind it whose PONG would say when it may go on. */
+  onHeld: () => void = () => undefined;
   readonly #options: StreamSetOptions;
   readonly #counters: SessionCounters;
   readonly #emit: (event: SessionEvent) => void;
-  readonly #fairShare = new FairShare();
-  readonly #scheduler = new Scheduler();
+  readonly #scheduler: Scheduler;
   readonly #mostControl: number;
   #delayedCredits: Stream[] = [];
   #creditsDueAt = Infinity;
@@ -82,12 +83,15 @@ export class StreamSet {
     this.now = now;
     this.table = new StreamTable(options.role, options.firstCid);
     this.memory = new MemoryMeter(options.bufferBytes, options.processBudget);
+    this.flight = new Flight(options.paced, options.bufferBytes * UNDER_WAY_SHARE);
+    this.#scheduler = new Scheduler({ mayGo: () => this.#bulkMayGo() });
     this.#mostControl = CONTROL_SPARE + CONTROL_PER_STREAM * options.local.maxStreams;
     this.outbox = new Outbox(
       this.#scheduler,
       {
         grant: (stream) => this.grant(stream),
         sent: (stream, bytes, fin) => this.#onSent(stream, bytes, fin),
+        mark: (bytes) => this.flight.bulk(bytes, this.now),
       },
       options.peer.maxPayload,
     );
@@ -153,7 +157,7 @@ export class StreamSet {
   #roomOf({ buffer, peerLimit }: Stream): number {
     const { windowBytes, maxWindowBytes } = this.#options;
     const { pressed } = this.memory;
-    const unsent = (pressed ? PRESSED_QUEUE_BYTES : QUEUE_BYTES) - buffer.unsent;
+    const unsent = (pressed ? PRESSED_QUEUE_BYTES : this.flight.queue(this.now)) - buffer.unsent;
     const kept = (pressed ? windowBytes : maxWindowBytes) - buffer.held;
     return Math.min(peerLimit - buffer.written, unsent, kept);
   }
@@ -187,14 +191,13 @@ export class StreamSet {
   /** Sends RST for a stream that is over here, or never began. */
   refuse(cid: Cid, reason: RstReason, opened = false): void {
     this.#sendRst(cid, reason);
-    this.tombstones.add(cid, { opened, reason }, this.pings);
+    this.tombstones.add(cid, { opened, reason }, this.flight.pings);
   }
 
   consumed(cid: Cid, count: number): void {
     const stream = this.table.get(cid);
     if (stream === undefined || count === 0) return;
     stream.receive.consume(count);
-    this.path.consumed(count);
     if (stream.receive.drained) stream.tryReceive('drained');
     this.memory.addReceive(-count);
     if (stream.receive.urgent) this.outbox.addCredit(stream);
@@ -220,21 +223,20 @@ export class StreamSet {
   grant(stream: Stream): Grant {
     const { pressed } = this.memory;
     const growTo = pressed ? 0 : this.#options.maxWindowBytes;
-    const { window } = stream.receive;
-    const { roundTripMs } = this.path;
-    const path = { roundTripMs, fairRate: this.#fairShare.rate };
-    const grant = stream.receive.grant(this.now, path, growTo, pressed);
-    const { usedUpWithinMs } = stream.receive;
-    if (usedUpWithinMs !== undefined) {
-      this.#fairShare.windowUsed(this.now, window, usedUpWithinMs, roundTripMs);
-      this.path.windowUsed(this.now, usedUpWithinMs);
-      this.onWindowUsed();
-    }
+    const grant = stream.receive.grant(this.now, this.flight.path.latestMs, growTo, pressed);
+    if (stream.receive.usedUp) this.onWindowUsed();
     this.settle(stream);
     return grant;
   }
 
+  #bulkMayGo(): boolean {
+    if (this.flight.mayGo(this.now)) return true;
+    if (this.flight.pingDue(this.now)) this.onHeld();
+    return false;
+  }
+
   #onSent(stream: Stream, bytes: number, fin: boolean): void {
+    if (stream.queue === 'interactive') this.flight.small(this.now);
     if (fin) this.#counters.finSent++;
     if (bytes > 0) this.#roomMade(stream);
   }
@@ -254,7 +256,7 @@ export class StreamSet {
   /** Takes the stream out when both directions are done. */
   settle(stream: Stream): void {
     if (!stream.complete || !this.table.remove(stream.cid)) return;
-    this.tombstones.add(stream.cid, { opened: true, reason: undefined }, this.pings);
+    this.tombstones.add(stream.cid, { opened: true, reason: undefined }, this.flight.pings);
     this.#emit({ type: 'closed', cid: stream.cid });
   }
 

@@ -11,24 +11,11 @@ const PRESSED_WINDOW_BYTES = 16_384;
 const GRANT_FRACTION = 4;
 /** And so is this much: on a long path what is consumed and not yet granted again is a part of the window that lies idle. */
 const GRANT_BYTES = 524_288;
-/**
- * A window holds what a stream of a fair rate takes within three round trips and a moment, in which the processes on the way
- * get their turns: less holds the stream back, more is a queue.
- */
-const FAIR_ROUND_TRIPS = 3;
-const TURNS_MS = 1;
-/** And at most this much more than what the stream itself took in that time: a slow destination needs no share. */
-const CATCH_UP = 1.5;
-/** And is not made smaller than this. */
-const LEAST_WINDOW_BYTES = 65_536;
-
-/** What is known of the path that a stream shares with others. */
-export interface PathShare {
-  /** Milliseconds; 0 = not known. */
-  readonly roundTripMs: number;
-  /** Bytes a millisecond that a stream of many gets; Infinity = not known. */
-  readonly fairRate: number;
-}
+/** A window used up within so many round trips and a moment, in which the processes on the way get their turns, holds the stream back. */
+const HELD_BACK_ROUND_TRIPS = 4;
+const TURNS_MS = 8;
+/** One that lasts so many times longer is more than the stream needs. */
+const TOO_LARGE = 8;
 
 export interface Grant {
   readonly consumed: number;
@@ -38,7 +25,7 @@ export interface Grant {
 export class ReceiveWindow {
   #window: number;
   /** Below it only memory pressure goes. */
-  #floor: number;
+  #initial: number;
   #received = 0;
   #consumed = 0;
   #limit: number;
@@ -46,13 +33,13 @@ export class ReceiveWindow {
   /** Where and when the present measurement of demand began. */
   #epochOffset = 0;
   #epochStart: number;
-  #usedUpWithinMs: number | undefined;
+  #usedUp = false;
   #finished = false;
 
   /** @param window bytes granted from the start; @param now milliseconds of a monotonic clock. */
   constructor(window: number, now: number) {
     this.#window = window;
-    this.#floor = Math.min(window, LEAST_WINDOW_BYTES);
+    this.#initial = window;
     this.#limit = window;
     this.#epochStart = now;
   }
@@ -70,9 +57,9 @@ export class ReceiveWindow {
   get window(): number {
     return this.#window;
   }
-  /** When the last grant came because all of the window was consumed: within how many milliseconds. */
-  get usedUpWithinMs(): number | undefined {
-    return this.#usedUpWithinMs;
+  /** The last grant came because all of the window was consumed. */
+  get usedUp(): boolean {
+    return this.#usedUp;
   }
   /** Bytes received that the destination has not taken. */
   get held(): number {
@@ -128,8 +115,8 @@ export class ReceiveWindow {
    * The numbers for a CREDIT frame, counted as told.
    * @param growTo largest window that budgets allow now, in bytes; @param pressed memory is short.
    */
-  grant(now: number, path: PathShare, growTo: number, pressed: boolean): Grant {
-    this.#adapt(now, path, growTo);
+  grant(now: number, roundTripMs: number, growTo: number, pressed: boolean): Grant {
+    this.#adapt(now, roundTripMs, growTo);
     const window = pressed ? Math.min(this.#window, PRESSED_WINDOW_BYTES) : this.#window;
     // A limit once granted is never taken back.
     if (!this.#finished) this.#limit = Math.max(this.#limit, this.#consumed + window);
@@ -140,26 +127,24 @@ export class ReceiveWindow {
   /** The stream is answered: the window is `window` from now on. */
   openTo(window: number, now: number): Grant {
     this.#window = window;
-    this.#floor = Math.min(window, LEAST_WINDOW_BYTES);
+    this.#initial = window;
     this.#epochStart = now;
     this.#limit = Math.max(this.#limit, this.#consumed + window);
     return { consumed: this.#consumed, limit: this.#limit };
   }
 
   /** Looks at the window each time that all of it was consumed. */
-  #adapt(now: number, { roundTripMs, fairRate }: PathShare, growTo: number): void {
-    this.#usedUpWithinMs = undefined;
-    if (this.#consumed - this.#epochOffset < this.#window) return;
+  #adapt(now: number, roundTripMs: number, growTo: number): void {
+    this.#usedUp = this.#consumed - this.#epochOffset >= this.#window;
+    if (!this.#usedUp) return;
     const elapsedMs = now - this.#epochStart;
-    this.#usedUpWithinMs = elapsedMs;
     this.#epochOffset = this.#consumed;
     this.#epochStart = now;
     if (roundTripMs === 0) return;
-    const holdMs = FAIR_ROUND_TRIPS * roundTripMs + TURNS_MS;
-    const fair = holdMs * fairRate;
-    const own = (CATCH_UP * holdMs * this.#window) / elapsedMs;
-    const most = Math.max(this.#window, Math.min(this.#window * 2, growTo));
-    const least = Math.max(this.#floor, this.#window / 2);
-    this.#window = Math.floor(Math.max(least, Math.min(fair, own, most)));
+    const heldBackMs = HELD_BACK_ROUND_TRIPS * roundTripMs + TURNS_MS;
+    if (elapsedMs <= heldBackMs) this.#window = Math.max(this.#window, Math.min(this.#window * 2, growTo));
+    else if (elapsedMs > TOO_LARGE * heldBackMs) {
+      this.#window = Math.max(Math.min(this.#window, this.#initial), Math.floor(this.#window / 2));
+    }
   }
 }

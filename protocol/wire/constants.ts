@@ -65,6 +65,17 @@ export const RST_REASONS = [
 ] as const;
 export type RstReason = (typeof RST_REASONS)[number];
 
+/** Features of HELLO and HELLO_ACK (§7.1); one is in use when both sides list it. */
+export const Feature = {
+  /** The session can outlive its WebSocket (§7.4). */
+  Resume: 'resume',
+  /** PINGs may go with DATA, one for each 32 KiB (§4.9). */
+  Paced: 'paced',
+} as const;
+
+/** DATA received for which a peer may send one PING more than else (§9.3), in bytes. */
+export const BYTES_PER_PING = 32_768;
+
 /** Bytes of the fixed frame header: length u24, type u8, flags u8, cid u32 (§2.1). */
 export const HEADER_BYTES = 9;
 /** Largest payload of one DATA frame, without its 8-byte seq (§4.5). */

@@ -77,6 +77,7 @@ export class FuzzedSession {
       processBudget: this.#budget,
       liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
       acceptsOpens: role === 'agent',
+      paced: true,
       resumeGraceMs,
     };
     this.session = new Session(options, this.now);

@@ -22,6 +22,7 @@ export class LoneSession {
       processBudget: { heldBytes: 0, limitBytes: 256 * 1024 * 1024 },
       liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
       acceptsOpens: role === 'agent',
+      paced: false,
       resumeGraceMs: 0,
       ...override,
     };

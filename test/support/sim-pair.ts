@@ -55,6 +55,7 @@ function sessionOptions(
     processBudget: { heldBytes: 0, limitBytes: 256 * 1024 * 1024 },
     liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
     acceptsOpens: role === 'agent',
+    paced: true,
     resumeGraceMs: 0,
     ...override,
   };

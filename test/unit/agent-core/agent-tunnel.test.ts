@@ -96,7 +96,7 @@ describe('dialHub', () => {
       agentId: 'site-a',
       bootId: 'boot-1',
       version: '1.2.3',
-      features: ['resume'],
+      features: ['resume', 'paced'],
       connectors: ['web'],
       resume: undefined,
       overlaps: 's0',

@@ -103,6 +103,15 @@ describe('an agent that comes back', () => {
     expect(bench.registry.bySession(first.ack.sessionId)).to.equal(undefined);
   });
 
+  it('keeps the features of the first HELLO, whatever the next one says', async () => {
+    const bench = new TunnelBench();
+    const first = await bench.connect({ features: ['paced', 'later', 'resume'] });
+    expect(first.ack.features).to.deep.equal(['resume', 'paced']);
+    first.link.end(1006);
+    const second = await bench.connect({ features: ['resume'], resume: resumeOf(first.ack) });
+    expect([second.ack.resumed, second.ack.features]).to.deep.equal([true, ['resume', 'paced']]);
+  });
+
   it('is too late after the grace', async () => {
     const bench = new TunnelBench({ tunnel: { resumeGraceSec: 7 } });
     const first = await bench.connect();

@@ -42,6 +42,7 @@ export function newTunnel(options: TestTunnelOptions = {}): TestTunnel {
       connectedAt: 0,
       offered: connectors,
       connectors,
+      features: [],
       maxStreams: options.maxStreams ?? 10,
       resumeGraceMs,
       pump: harness.pump,

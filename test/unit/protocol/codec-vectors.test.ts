@@ -40,6 +40,7 @@ function freshSession(role: 'hub' | 'agent'): Session {
     processBudget: { heldBytes: 0, limitBytes: 1e6 },
     liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
     acceptsOpens: role === 'agent',
+    paced: false,
     resumeGraceMs: 0,
   };
   return new Session(options, 0);

@@ -52,6 +52,50 @@ describe('the packing of messages', () => {
     expect(decodeFrames([message!.bytes])).to.deep.equal([{ type: FrameType.Data, cid: 2, seq: 0, payload }]);
   });
 
+  it('lays a PING into the room before a large payload too, when one is due', () => {
+    const lone = accepted(1, { paced: true });
+    for (let n = 0; n < 2; n++) lone.session.write(2, new Uint8Array(65_464), 0);
+    const memory = new Uint8Array(64 + 65_000);
+    lone.session.write(2, memory.subarray(64), 64);
+    expect([1, 2].map(() => lone.session.pollTransmit(0)?.tail?.length)).to.deep.equal([65_464, 65_464]);
+    const message = lone.session.pollTransmit(0);
+    expect([message?.bytes.byteOffset, message?.room, message?.tail]).to.deep.equal([30, 30, undefined]);
+    expect(types(message!.bytes)).to.deep.equal([FrameType.Ping, FrameType.Data]);
+  });
+
+  it('puts it before the header where there is no room, and before a small payload of a bulk stream', () => {
+    const lone = accepted(2, {
+      paced: true,
+      peer: { windowBytes: 65_536, maxStreams: 100, maxPayload: 4000 },
+    });
+    for (let n = 0; n < 3; n++) lone.session.write(2, randomBytes(60_000));
+    const frames = lone.messages().map((message) => types(message));
+    const pings = frames.flat().filter((type) => type === FrameType.Ping).length;
+    // One behind each 64 KiB, in the messages of the payloads.
+    expect(pings).to.equal(2);
+    expect(frames.every((message) => message.includes(FrameType.Data))).to.equal(true);
+    const large = accepted(1, { paced: true });
+    for (let n = 0; n < 3; n++) large.session.write(2, randomBytes(65_536));
+    const messages = large.messages();
+    expect(messages.map((message) => types(message))).to.deep.equal([
+      [FrameType.Data],
+      [FrameType.Ping, FrameType.Data],
+      [FrameType.Ping, FrameType.Data],
+    ]);
+  });
+
+  it('sends a PING without bulk when bulk has to wait and much of it has none behind it', () => {
+    const lone = accepted(1, { paced: true, maxWindowBytes: 16_777_216 });
+    // Of 512 KiB, what is sent while nothing is known of the path, all but the last frame has one.
+    for (let n = 0; n < 9; n++) lone.session.write(2, randomBytes(65_536));
+    expect(lone.sent().at(-1)?.type).to.equal(FrameType.Data);
+    lone.now = 100;
+    // One frame has arrived in all that time: 131 KiB may be under way from now on.
+    lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, 2]) });
+    expect(lone.sent().map(({ type }) => type)).to.deep.equal([FrameType.Ping]);
+    expect(lone.sent()).to.deep.equal([]);
+  });
+
   it('leaves room for the header of the link in whatever it makes itself', () => {
     const lone = accepted(1);
     lone.session.write(2, randomBytes(100_000));

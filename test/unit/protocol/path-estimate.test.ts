@@ -1,99 +1,94 @@
 import { expect } from 'chai';
 import { PathEstimate } from '../../../protocol/session/path-estimate.js';
 
-/** One stream after another uses up its window each 100 ms, and everybody together takes `rate` bytes a millisecond. */
-class Traffic {
-  readonly path = new PathEstimate();
-  now = 0;
-
-  run(ms: number, rate: number, elapsedMs = 100): void {
-    for (const until = this.now + ms; this.now < until;) {
-      this.now += 50;
-      this.path.consumed(50 * rate);
-      this.path.windowUsed(this.now, elapsedMs);
-    }
-  }
-}
-
 describe('what is known of the path', () => {
-  it('is nothing before the first round trip, and then the shortest one of the link', () => {
+  it('is nothing before the first round trip, and then the shortest and the latest one of the link', () => {
     const path = new PathEstimate();
-    expect([path.roundTripMs, path.samples]).to.deep.equal([0, 0]);
-    for (const ms of [5, 3, 9]) path.measured(ms);
-    expect([path.roundTripMs, path.samples]).to.deep.equal([3, 3]);
+    expect([path.roundTripMs, path.latestMs, path.samples, path.rate]).to.deep.equal([0, 0, 0, 0]);
+    for (const ms of [5, 3, 9]) path.measured(ms, true, 10);
+    expect([path.roundTripMs, path.latestMs, path.samples]).to.deep.equal([3, 9, 3]);
   });
 
-  it('begins anew on another link, and keeps what it knew until the first round trip there', () => {
+  it('begins anew on another link, but for the round trip, which counts until the first one there', () => {
     const path = new PathEstimate();
-    path.measured(3);
+    for (let n = 0; n < 7; n++) path.measured(3, true, 10);
+    path.begin(0);
+    path.arrived(1000, 20);
+    expect(path.rate).to.equal(50);
     path.newLink();
-    expect([path.roundTripMs, path.samples]).to.deep.equal([3, 0]);
-    path.measured(70);
+    expect([path.roundTripMs, path.samples, path.rate, path.growing]).to.deep.equal([3, 0, 0, true]);
+    path.measured(70, true, 10);
     expect(path.roundTripMs).to.equal(70);
+    for (let n = 0; n < 7; n++) path.measured(90, true, 80);
+    expect(path.roundTripMs, 'one of the eight was shorter').to.equal(70);
   });
 
-  describe('when round trips get longer while streams are held back', () => {
-    function longer(): Traffic {
-      const traffic = new Traffic();
-      traffic.path.measured(1);
-      traffic.path.measured(100);
-      traffic.run(200, 10);
-      expect(traffic.path.roundTripMs).to.equal(1);
-      traffic.run(50, 10);
-      expect(traffic.path.roundTripMs, 'on trial').to.equal(100);
-      return traffic;
+  it('follows a path that gets longer: when eight round trips with little under way are too long', () => {
+    const path = new PathEstimate();
+    path.measured(1, false, 2);
+    for (const ms of [50, 51, 49, 60, 52, 53, 54]) path.measured(ms, true, 2);
+    expect(path.roundTripMs).to.equal(1);
+    path.measured(50, true, 2);
+    expect(path.roundTripMs).to.equal(49);
+    path.measured(2, false, 80);
+    expect(path.roundTripMs, 'a shorter one counts at once').to.equal(2);
+  });
+
+  it('is not misled by one short round trip less, by what queued, nor by what is allowed for', () => {
+    const path = new PathEstimate();
+    path.measured(1, false, 2);
+    for (const ms of [50, 50, 50, 1.5, 50, 50, 50, 50]) path.measured(ms, true, 2);
+    for (let n = 0; n < 100; n++) path.measured(50, false, 2);
+    for (let n = 0; n < 100; n++) path.measured(2, true, 2);
+    expect(path.roundTripMs).to.equal(1);
+  });
+
+  describe('its rate', () => {
+    /** A span of 20 ms in which so many bytes arrived. */
+    function span(path: PathEstimate, bytes: number, held = true): void {
+      if (held) path.heldBack();
+      path.arrived(bytes - 1, path.samples);
+      path.arrived(1, 20);
+      path.begin(0);
     }
 
-    it('believes it when everybody together gets more through with larger windows, and less again with small ones', () => {
-      const traffic = longer();
-      traffic.run(250, 12);
-      traffic.run(250, 15);
-      expect(traffic.path.roundTripMs, 'windows shrink').to.equal(1);
-      traffic.run(250, 15);
-      traffic.run(250, 10);
-      // Believed, not only tried: a shorter round trip counts at once.
-      traffic.path.measured(60);
-      expect(traffic.path.roundTripMs).to.equal(60);
+    it('is the greatest of the last four spans', () => {
+      const path = new PathEstimate();
+      for (const bytes of [2000, 4000, 1000, 1000]) span(path, bytes);
+      expect(path.rate).to.equal(200);
+      span(path, 1000);
+      expect(path.rate, 'the first is forgotten').to.equal(200);
+      span(path, 1000);
+      expect(path.rate, 'and the second').to.equal(50);
     });
 
-    it('takes it for our own queue when nobody does, and asks again ten seconds later', () => {
-      const traffic = longer();
-      traffic.run(500, 13);
-      expect(traffic.path.roundTripMs).to.equal(1);
-      traffic.run(9750, 13);
-      expect(traffic.path.roundTripMs).to.equal(1);
-      traffic.run(250, 13);
-      expect(traffic.path.roundTripMs, 'on trial again').to.equal(100);
+    it('is not lowered by a span in which there was less to send than may be under way', () => {
+      const path = new PathEstimate();
+      span(path, 4000);
+      for (let n = 0; n < 10; n++) span(path, 1000, false);
+      expect(path.rate).to.equal(200);
+      span(path, 6000, false);
+      expect(path.rate).to.equal(300);
     });
 
-    it('does not believe a gain that stays when the windows are small again', () => {
-      const traffic = longer();
-      traffic.run(250, 12);
-      traffic.run(250, 15);
-      traffic.run(500, 15);
-      traffic.path.measured(60);
-      expect(traffic.path.roundTripMs).to.equal(1);
-      traffic.run(9750, 15);
-      expect(traffic.path.roundTripMs).to.equal(1);
-      traffic.run(250, 15);
-      expect(traffic.path.roundTripMs, 'on trial again').to.equal(60);
+    it('is taken over a round trip where that is longer', () => {
+      const path = new PathEstimate();
+      path.measured(100, false, 0);
+      path.begin(0);
+      path.arrived(1000, 99);
+      expect(path.rate).to.equal(0);
+      path.arrived(1000, 100);
+      expect(path.rate).to.equal(20);
     });
 
-    it('does not judge over a pause', () => {
-      const traffic = longer();
-      traffic.now += 5000;
-      traffic.run(50, 1000);
-      expect(traffic.path.roundTripMs).to.equal(1);
-    });
-
-    it('is not asked by streams that have time, nor by those that grow anyway', () => {
-      for (const elapsedMs of [201, 2]) {
-        const traffic = new Traffic();
-        traffic.path.measured(1);
-        traffic.path.measured(100);
-        traffic.run(3000, 10, elapsedMs);
-        expect(traffic.path.roundTripMs).to.equal(1);
-      }
+    it('grows until four spans in a row bring less than a quarter more', () => {
+      const path = new PathEstimate();
+      for (const bytes of [1000, 2000, 4000, 4100, 4200, 4300]) span(path, bytes);
+      expect(path.growing).to.equal(true);
+      span(path, 4400);
+      expect(path.growing).to.equal(false);
+      span(path, 8000);
+      expect(path.growing).to.equal(true);
     });
   });
 });

@@ -9,6 +9,8 @@ import {
 import { Stream } from '../../../protocol/stream/stream.js';
 
 const PAYLOAD = 65_536;
+/** Bulk is never held back. */
+const OPEN = { mayGo: () => true };
 
 function stream(cid: number, chunks: readonly number[] = [], peerLimit = Number.MAX_SAFE_INTEGER): Stream {
   const made = new Stream(
@@ -40,14 +42,14 @@ function fill(one: Stream, chunk: number): void {
 
 describe('the scheduler', () => {
   it('has no turn when nothing is to be sent', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     scheduler.activate(stream(2));
     expect(scheduler.next()).to.equal(undefined);
   });
 
   for (const chunks of [[65_536], [1500], [4096, 16_384, 65_536, 700, 10]]) {
     it(`gives 64 bulk streams equal shares within 5 %, with chunks of ${chunks.join(', ')} bytes`, () => {
-      const scheduler = new Scheduler();
+      const scheduler = new Scheduler(OPEN);
       const streams = Array.from({ length: 64 }, (_, index) => ({
         stream: stream(2 + 2 * index),
         chunk: chunks[index % chunks.length] ?? 0,
@@ -73,7 +75,7 @@ describe('the scheduler', () => {
   }
 
   it('lets a keystroke go ahead of everything bulky', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     for (let cid = 2; cid < 40; cid += 2) scheduler.activate(stream(cid, [200_000]));
     const typing = stream(100, [1]);
     scheduler.activate(typing);
@@ -81,7 +83,7 @@ describe('the scheduler', () => {
   });
 
   it(`counts up to ${INTERACTIVE_BYTES} queued bytes as interactive`, () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     const [more, fewer] = [stream(2, [INTERACTIVE_BYTES + 1]), stream(4, [INTERACTIVE_BYTES])];
     scheduler.activate(more);
     scheduler.activate(fewer);
@@ -90,14 +92,14 @@ describe('the scheduler', () => {
   });
 
   it('keeps interactive streams in the order in which they came', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     const streams = [2, 4, 6].map((cid) => stream(cid, [10]));
     for (const one of streams) scheduler.activate(one);
     expect([1, 2, 3].map(() => play(scheduler)?.turn.stream)).to.deep.equal(streams);
   });
 
   it('gives bulk its share under a flood of interactive writes', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     const bulk = stream(2);
     fill(bulk, 65_536);
     scheduler.activate(bulk);
@@ -125,8 +127,33 @@ describe('the scheduler', () => {
     expect(longestWait).to.be.at.most(65_536);
   });
 
+  it('holds bulk back while it may not go, lets small messages pass, and asks only when there is bulk', () => {
+    let [open, asked] = [false, 0];
+    const scheduler = new Scheduler({ mayGo: () => (asked++, open) });
+    const [bulk, small] = [stream(2), stream(4)];
+    const type = (): void => {
+      small.buffer.write(new Uint8Array(4000));
+      scheduler.activate(small);
+    };
+    type();
+    expect(play(scheduler)?.turn.stream).to.equal(small);
+    expect([play(scheduler), asked]).to.deep.equal([undefined, 0]);
+    fill(bulk, 65_536);
+    scheduler.activate(bulk);
+    expect([play(scheduler), asked]).to.deep.equal([undefined, 1]);
+    // Also more of them than the share after which bulk would be due.
+    for (let turn = 0; turn < 40; turn++) {
+      type();
+      expect(play(scheduler)?.turn.stream).to.equal(small);
+    }
+    open = true;
+    type();
+    expect(play(scheduler)?.turn.stream).to.equal(bulk);
+    expect(play(scheduler)?.turn.stream).to.equal(small);
+  });
+
   it('gives a turn for a FIN alone', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     const one = stream(2);
     one.trySend('finish');
     scheduler.activate(one);
@@ -135,7 +162,7 @@ describe('the scheduler', () => {
   });
 
   it('passes over a stream that was reset or lost its credit since it was queued', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     const [gone, dry, live] = [stream(2, [10]), stream(4, [10], 10), stream(6, [10])];
     for (const one of [gone, dry, live]) scheduler.activate(one);
     gone.buffer.drain();
@@ -149,7 +176,7 @@ describe('the scheduler', () => {
   });
 
   it('puts a stream into its queue once', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     const one = stream(2, [10]);
     scheduler.activate(one);
     scheduler.activate(one);
@@ -162,7 +189,7 @@ describe('the scheduler', () => {
       fc.property(
         fc.array(fc.integer({ min: 4097, max: 70_000 }), { minLength: 2, maxLength: 12 }),
         (chunks) => {
-          const scheduler = new Scheduler();
+          const scheduler = new Scheduler(OPEN);
           const streams = chunks.map((_, index) => stream(2 + 2 * index));
           const since = new Map(streams.map((one) => [one, 0]));
           streams.forEach((one, index) => {
@@ -183,7 +210,7 @@ describe('the scheduler', () => {
   });
 
   it('forgets nobody when thousands come and go', () => {
-    const scheduler = new Scheduler();
+    const scheduler = new Scheduler(OPEN);
     let sent = 0;
     for (let cid = 2; cid < 6000; cid += 2) {
       scheduler.activate(stream(cid, [10]));

@@ -155,6 +155,38 @@ describe('the limits of a session', () => {
       expect(lone.endCode()).to.equal(CloseCode.Flooding);
     });
 
+    /** Receives that much DATA on a stream that is open, or was. */
+    function withData(bytes: number, over: boolean): LoneSession {
+      const lone = new LoneSession('agent', { windowBytes: 16_777_216, maxWindowBytes: 16_777_216 });
+      lone.receive(open(2));
+      lone.session.accept(2, 0);
+      if (over) lone.receive({ type: FrameType.Rst, cid: 2, reason: 'internal' });
+      for (let seq = 0; seq < bytes; seq += 16_384) {
+        const payload = new Uint8Array(Math.min(16_384, bytes - seq));
+        lone.receive({ type: FrameType.Data, cid: 2, seq, payload });
+      }
+      lone.sent();
+      return lone;
+    }
+
+    for (const over of [false, true]) {
+      it(`bears one PING more for each 32 KiB of DATA, ${over ? 'also for a stream that is over' : 'and no more'}`, () => {
+        const lone = withData(10 * 32_768 - 1, over);
+        for (let n = 0; n < 209; n++) lone.receive(PING);
+        expect(lone.endCode()).to.equal(undefined);
+        lone.receive(PING);
+        expect(lone.endCode()).to.equal(CloseCode.Flooding);
+      });
+    }
+
+    it('bears 32 of them for all the DATA since the last one', () => {
+      const lone = withData(10_000_000, false);
+      for (let n = 0; n < 232; n++) lone.receive(PING);
+      expect(lone.endCode()).to.equal(undefined);
+      lone.receive(PING);
+      expect(lone.endCode()).to.equal(CloseCode.Flooding);
+    });
+
     for (const frame of [
       { type: FrameType.Goaway, code: 1000, graceMs: 0 },
       { type: FrameType.Reauth, token: 'x' },

@@ -55,6 +55,7 @@ class Side {
         processBudget: { heldBytes: 0, limitBytes: 1e9 },
         liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
         acceptsOpens: role === 'agent',
+        paced: false,
         resumeGraceMs: 0,
       },
       0,

@@ -123,6 +123,63 @@ describe('a session', () => {
     expect(most).to.be.at.most(8.5 * WINDOW);
   });
 
+  describe('with bulk on a path of 50 ms', () => {
+    const LARGE = 64 * WINDOW;
+
+    /** Streams with more to send than the path takes, in chunks; the windows are no bound. */
+    function bulk(
+      streams: number,
+      paced: boolean,
+    ): { sim: SimPair; cids: number[]; small: number; underWay: () => number } {
+      const limits = { windowBytes: LARGE, maxStreams: 100, maxPayload: 65_536 };
+      const side = { windowBytes: LARGE, maxWindowBytes: LARGE, limits, paced };
+      const sim = new SimPair({ latencyMs: 25, hub: side, agent: side });
+      const small = sim.openAccepted();
+      const cids = Array.from({ length: streams }, () => sim.openAccepted());
+      for (const cid of cids) for (let n = 0; n < 32; n++) sim.hub.write(cid, randomBytes(WINDOW));
+      const arrived = (): number => cids.reduce((sum, cid) => sum + sim.agent.bytesOf(cid).length, 0);
+      return { sim, cids, small, underWay: () => sim.linkBytes - arrived() };
+    }
+
+    it('hands over 512 KiB before it knows what has arrived, and everything to a peer that is not paced', () => {
+      for (const [paced, most] of [
+        [true, 600_000],
+        [false, Infinity],
+      ] as const) {
+        const { sim, underWay } = bulk(4, paced);
+        while (sim.step());
+        expect(underWay(), `paced: ${paced}`).to.be.within(500_000, most);
+        if (!paced) expect(underWay()).to.be.above(100 * WINDOW);
+        sim.runUntilIdle();
+      }
+    });
+
+    it('lets a small message pass what is held back', () => {
+      const { sim, cids, small } = bulk(2, true);
+      while (sim.step());
+      const before = sim.now;
+      sim.hub.write(small, randomBytes(10));
+      while (sim.agent.bytesOf(small).length === 0) {
+        while (sim.step());
+        sim.advance(1);
+      }
+      expect(sim.now - before).to.be.at.most(26);
+      expect(sim.agent.bytesOf(cids[0]!).length).to.be.below(32 * WINDOW);
+    });
+
+    it('carries all of it, in turns', () => {
+      const { sim, cids } = bulk(4, true);
+      while (sim.agent.bytesOf(cids[0]!).length < 16 * WINDOW) {
+        while (sim.step());
+        sim.advance(1);
+      }
+      const shares = cids.map((cid) => sim.agent.bytesOf(cid).length);
+      expect(Math.min(...shares) / Math.max(...shares)).to.be.above(0.85);
+      sim.runUntilIdle();
+      for (const cid of cids) expect(sim.agent.bytesOf(cid).length).to.equal(32 * WINDOW);
+    });
+  });
+
   it('asks the owner to pause without room, and wakes it when there is some', () => {
     const sim = new SimPair({ autoConsume: false });
     const cid = sim.openAccepted();

@@ -97,7 +97,7 @@ describe('a stream', () => {
     stream.receive.consume(1);
     stream.tryReceive('drained');
     expect(stream.complete).to.equal(false);
-    stream.receive.grant(0, { roundTripMs: 100, fairRate: Infinity }, 0, false);
+    stream.receive.grant(0, 100, 0, false);
     expect(stream.complete).to.equal(true);
     expect(stream.isReset).to.equal(false);
   });

@@ -31,6 +31,7 @@ class Hoard {
         processBudget: { heldBytes: 0, limitBytes: 256 * 1024 * 1024 },
         liveness: { pingIntervalMs: 10_000, pingTimeoutMs: 25_000 },
         acceptsOpens: false,
+        paced: true,
         resumeGraceMs: 60_000,
       },
       clock.now(),

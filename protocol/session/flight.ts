@@ -1,0 +1,183 @@
+/**
+ * What is under way on the link. A PING goes with the bulk now and then, and its PONG proves that everything before it has
+ * arrived: so the sender knows how much lies in front of whatever it sends next, and sends no more bulk than the path needs.
+ */
+import { readU64, writeU64 } from '../wire/bytes.js';
+import { BYTES_PER_PING } from '../wire/constants.js';
+import { PathEstimate } from './path-estimate.js';
+
+/** However little the path carries, this much bulk may be under way, in bytes: two full frames. */
+const LEAST_BYTES = 131_072;
+/** Until a rate is known. */
+const FIRST_BYTES = 524_288;
+/**
+ * What the path takes in so many round trips, as long as that still grows and from then on, and in a moment in which the
+ * processes on the way get their turns.
+ */
+const ROUND_TRIPS_GROWING = 2;
+const ROUND_TRIPS = 1.5;
+const TURNS_MS = 4;
+/** The moment while somebody types, or waits for small answers, behind all that is under way. */
+const TURNS_BESIDE_SMALL_MS = 1;
+const SMALL_MS = 250;
+/**
+ * Unsent bytes of one stream that wait for its turn: a share of what may be under way, so that no stream misses its turn when a
+ * lot of that arrives at once, and between these bounds.
+ */
+const QUEUE_SHARE = 1 / 8;
+const LEAST_QUEUE_BYTES = 131_072;
+const MOST_QUEUE_BYTES = 262_144;
+/** A PING goes with the bulk so many times in what may be under way, and within these bounds, in bytes. */
+const MARKS = 8;
+const MOST_MARK_BYTES = 262_144;
+/** And one without bulk when bulk has to wait and this share of what may be under way has no PING behind it. */
+const MOST_UNMARKED = 1 / 4;
+/** PINGs whose PONGs are awaited; more than a peer that answers can leave open. */
+const MOST_AWAITED = 1024;
+
+interface Ping {
+  readonly number: number;
+  readonly sentAt: number;
+  /** It went with the bulk. */
+  readonly mark: boolean;
+  /** Bulk handed over before it, and how much of that might not have arrived then. */
+  readonly position: number;
+  readonly underWay: number;
+}
+
+/** What a PONG told. */
+export interface PongNews {
+  readonly number: number;
+  readonly mark: boolean;
+  readonly roundTripMs: number;
+}
+
+/** The nonce of a PING: its number. */
+export function nonceOf(number: number): Uint8Array {
+  const nonce = new Uint8Array(8);
+  writeU64(nonce, 0, number);
+  return nonce;
+}
+
+export class Flight {
+  /** False: the peer takes no PINGs with the bulk, and nothing is held back. */
+  readonly #paced: boolean;
+  readonly #mostBytes: number;
+  readonly path = new PathEstimate();
+  #pings = 0;
+  /** Oldest first. */
+  #awaited: Ping[] = [];
+  #handedOver = 0;
+  #marked = 0;
+  #arrived = 0;
+  /** Bulk has waited since the last of it went. */
+  #held = false;
+  /** When bulk was last sent, and when something small was. */
+  #bulkAt = -Infinity;
+  #smallAt = -Infinity;
+
+  /** @param mostBytes of bulk, however much the path takes: all of it is kept until the peer has acknowledged it */
+  constructor(paced: boolean, mostBytes: number) {
+    this.#paced = paced;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** PINGs sent so far, over all links. */
+  get pings(): number {
+    return this.#pings;
+  }
+  /** PINGs whose PONG has not come. */
+  get awaited(): number {
+    return this.#awaited.length;
+  }
+  /** Bulk bytes that may not have arrived. */
+  get underWay(): number {
+    return this.#handedOver - this.#arrived;
+  }
+
+  /** Another link: nothing is under way on it, and it is another path. */
+  newLink(): void {
+    this.#awaited = [];
+    this.#handedOver = this.#marked = this.#arrived = 0;
+    this.path.newLink();
+  }
+
+  /** Bytes of bulk that may be under way. */
+  limit(now: number): number {
+    const { roundTripMs, rate, growing } = this.path;
+    if (rate === 0) return FIRST_BYTES;
+    const roundTrips = growing ? ROUND_TRIPS_GROWING : ROUND_TRIPS;
+    const turnsMs = now - this.#smallAt < SMALL_MS ? TURNS_BESIDE_SMALL_MS : TURNS_MS;
+    const bytes = rate * (roundTrips * roundTripMs + turnsMs);
+    return Math.max(LEAST_BYTES, Math.min(this.#mostBytes, bytes));
+  }
+
+  /** Unsent bytes of one stream above which its owner is asked to pause. */
+  queue(now: number): number {
+    return Math.min(MOST_QUEUE_BYTES, Math.max(LEAST_QUEUE_BYTES, this.limit(now) * QUEUE_SHARE));
+  }
+
+  /** Whether bulk may go now; asked when there is some. */
+  mayGo(now: number): boolean {
+    if (!this.#paced || this.underWay < this.limit(now)) return true;
+    this.#held = true;
+    this.path.heldBack();
+    return false;
+  }
+
+  /** So much is under way that no PONG will tell of that a PING is due without bulk. */
+  pingDue(now: number): boolean {
+    return this.#handedOver - this.#marked >= this.limit(now) * MOST_UNMARKED;
+  }
+
+  /** Something small goes. */
+  small(now: number): void {
+    this.#smallAt = now;
+  }
+
+  /** That much bulk goes now; the number of the PING that is to go before it, if any. */
+  bulk(bytes: number, now: number): number | undefined {
+    if (!this.#paced) return undefined;
+    // There was none for a round trip, and not because it was held back.
+    if (!this.#held && now - this.#bulkAt >= this.path.latestMs) this.path.begin(now);
+    this.#held = false;
+    this.#bulkAt = now;
+    const every = Math.min(MOST_MARK_BYTES, Math.max(BYTES_PER_PING, this.limit(now) / MARKS));
+    const due = this.#handedOver - this.#marked >= every;
+    const number = due ? this.ping(now, true) : undefined;
+    this.#handedOver += bytes;
+    return number;
+  }
+
+  /** A PING goes; returns its number. */
+  ping(now: number, mark = false): number {
+    this.#marked = this.#handedOver;
+    if (this.#awaited.length >= MOST_AWAITED) this.#awaited.shift();
+    this.#awaited.push({
+      number: ++this.#pings,
+      sentAt: now,
+      mark,
+      position: this.#handedOver,
+      underWay: this.underWay,
+    });
+    return this.#pings;
+  }
+
+  /** A PONG came; undefined when it is not awaited. */
+  pong(nonce: Uint8Array, now: number): PongNews | undefined {
+    const number = readU64(nonce, 0);
+    // The numbers of those that are awaited follow each other.
+    const at = number - (this.#awaited[0]?.number ?? 0);
+    const ping = this.#awaited[at];
+    if (ping === undefined) return undefined;
+    this.#awaited.splice(0, at + 1);
+    const roundTripMs = now - ping.sentAt;
+    const mostMs = ROUND_TRIPS * this.path.roundTripMs + TURNS_BESIDE_SMALL_MS;
+    this.path.measured(roundTripMs, ping.underWay <= LEAST_BYTES, mostMs);
+    if (ping.position > this.#arrived) {
+      this.path.arrived(ping.position - this.#arrived, now);
+      this.#arrived = ping.position;
+    }
+    return { number, mark: ping.mark, roundTripMs };
+  }
+}

@@ -1,0 +1,194 @@
+import { expect } from 'chai';
+import { Flight, nonceOf } from '../../../protocol/session/flight.js';
+
+const FRAME = 65_536;
+const MOST = 2 ** 25;
+
+/** A path that carries `rate` bytes a millisecond and answers a PING `roundTripMs` after it was carried. */
+class Path {
+  readonly flight = new Flight(true, MOST);
+  now = 0;
+  rate: number;
+  roundTripMs: number;
+  #busyUntil = 0;
+  #onTheWay: { readonly at: number; readonly number: number }[] = [];
+  readonly samples: number[] = [];
+
+  constructor(rate: number, roundTripMs: number) {
+    this.rate = rate;
+    this.roundTripMs = roundTripMs;
+  }
+
+  #carry(bytes: number, ping: number | undefined): void {
+    // The PING lies before its frame.
+    if (ping !== undefined) {
+      this.#onTheWay.push({ at: Math.max(this.now, this.#busyUntil) + this.roundTripMs, number: ping });
+    }
+    this.#busyUntil = Math.max(this.now, this.#busyUntil) + bytes / this.rate;
+  }
+
+  ping(): void {
+    this.#carry(17, this.flight.ping(this.now));
+  }
+
+  /** Sends as much as may go for so long, or `most` bytes; returns the bytes sent. */
+  run(ms: number, most = Infinity): number {
+    let sent = 0;
+    for (const until = this.now + ms; this.now < until; this.now += 0.25) {
+      for (let [next] = this.#onTheWay; next !== undefined && next.at <= this.now; [next] = this.#onTheWay) {
+        this.#onTheWay.shift();
+        const news = this.flight.pong(nonceOf(next.number), this.now);
+        if (news !== undefined) this.samples.push(news.roundTripMs);
+      }
+      while (sent < most && this.flight.mayGo(this.now)) {
+        this.#carry(FRAME, this.flight.bulk(FRAME, this.now));
+        sent += FRAME;
+      }
+      if (sent < most && this.flight.pingDue(this.now)) this.ping();
+    }
+    return sent;
+  }
+
+  /** Milliseconds that what is sent now waits behind what is under way. */
+  get queueMs(): number {
+    return Math.max(0, this.#busyUntil - this.now);
+  }
+}
+
+describe('what is under way on the link', () => {
+  it('is bulk whose PING was not answered', () => {
+    const flight = new Flight(true, MOST);
+    expect([flight.bulk(40_000, 0), flight.bulk(30_000, 0)]).to.deep.equal([undefined, undefined]);
+    expect(flight.bulk(FRAME, 0), 'behind 70,000 bytes').to.equal(1);
+    expect([flight.underWay, flight.awaited]).to.deep.equal([70_000 + FRAME, 1]);
+    expect(flight.pong(nonceOf(1), 7)).to.deep.equal({ number: 1, mark: true, roundTripMs: 7 });
+    expect([flight.underWay, flight.awaited]).to.deep.equal([FRAME, 0]);
+  });
+
+  it('is proven by a later PING too, and an earlier PONG that comes behind it is not awaited', () => {
+    const flight = new Flight(true, MOST);
+    flight.ping(0);
+    flight.bulk(FRAME, 0);
+    flight.ping(1);
+    expect(flight.pong(nonceOf(2), 5)).to.deep.equal({ number: 2, mark: false, roundTripMs: 4 });
+    expect([flight.underWay, flight.awaited]).to.deep.equal([0, 0]);
+    for (const number of [1, 2, 3, 0, 2 ** 52]) expect(flight.pong(nonceOf(number), 5)).to.equal(undefined);
+  });
+
+  it('is nothing on another link, and PINGs of the old one are not awaited', () => {
+    const flight = new Flight(true, MOST);
+    flight.ping(0);
+    flight.bulk(FRAME, 0);
+    flight.newLink();
+    expect([flight.underWay, flight.awaited, flight.pings]).to.deep.equal([0, 0, 1]);
+    expect(flight.pong(nonceOf(1), 5)).to.equal(undefined);
+    expect(flight.ping(6)).to.equal(2);
+  });
+
+  it('holds bulk back from 512 KiB on while nothing is known', () => {
+    const flight = new Flight(true, MOST);
+    for (let sent = 0; sent < 8; sent++) {
+      expect(flight.mayGo(0)).to.equal(true);
+      flight.bulk(FRAME, 0);
+    }
+    expect(flight.mayGo(0)).to.equal(false);
+  });
+
+  it('is not marked nor held back for a peer that did not ask for it', () => {
+    const flight = new Flight(false, MOST);
+    for (let sent = 0; sent < 1000; sent++) {
+      expect(flight.mayGo(0)).to.equal(true);
+      expect(flight.bulk(FRAME, 0)).to.equal(undefined);
+    }
+  });
+
+  it('carries no more than one PING for 32 KiB, and one at least for 256 KiB and a frame', () => {
+    const flight = new Flight(true, MOST);
+    let since = 0;
+    for (let at = 0; at < 3000; at++) {
+      const bytes = 1 + ((at * 7919) % FRAME);
+      if (flight.bulk(bytes, at) !== undefined) {
+        expect(since).to.be.at.least(32_768);
+        since = 0;
+      }
+      since += bytes;
+      expect(since).to.be.at.most(262_144 + FRAME);
+    }
+  });
+
+  it('awaits a bounded number of PINGs of a peer that never answers', () => {
+    const flight = new Flight(true, MOST);
+    for (let number = 1; number <= 5000; number++) flight.ping(number);
+    expect(flight.awaited).to.equal(1024);
+    expect(flight.pong(nonceOf(3976), 5000)).to.equal(undefined);
+    expect(flight.pong(nonceOf(3977), 5000)).to.include({ number: 3977 });
+  });
+
+  for (const [rate, roundTripMs, name] of [
+    [600_000, 0.2, 'loopback'],
+    [100_000, 2, 'a site nearby'],
+    [300_000, 50, 'far and fast'],
+    [6250, 40, '50 Mbit/s'],
+  ] as const) {
+    it(`fills the path and little more: ${name}`, () => {
+      const path = new Path(rate, roundTripMs);
+      path.ping();
+      path.run(20 * roundTripMs + 400);
+      const before = path.now;
+      const sent = path.run(1000);
+      expect(sent / (path.now - before) / rate).to.be.within(0.9, 1.1);
+      // What lies in front of a small message: a round trip and the turns, or two frames where that is more.
+      const most = Math.max(1.1 * roundTripMs + 6, (2 * FRAME) / rate + FRAME / rate);
+      expect(path.queueMs).to.be.at.most(most);
+    });
+  }
+
+  it('is bounded, whatever the path takes', () => {
+    const path = new Path(1_000_000, 100);
+    path.ping();
+    path.run(3000);
+    expect(path.flight.limit(path.now)).to.equal(MOST);
+    expect(path.flight.underWay).to.be.within(MOST, MOST + FRAME);
+  });
+
+  it('is less while small messages go too', () => {
+    const path = new Path(600_000, 0.2);
+    path.ping();
+    path.run(500);
+    const bulkOnly = path.flight.limit(path.now);
+    path.flight.small(path.now);
+    expect(path.flight.limit(path.now) / bulkOnly).to.be.within(0.2, 0.45);
+    path.now += 249;
+    expect(path.flight.limit(path.now)).to.be.below(bulkOnly / 2);
+    path.now += 1;
+    expect(path.flight.limit(path.now)).to.equal(bulkOnly);
+  });
+
+  it('follows a path that gets longer under a link that is never idle', () => {
+    const path = new Path(100_000, 1);
+    path.ping();
+    path.run(1000);
+    path.roundTripMs = 60;
+    path.run(4000);
+    expect(path.flight.path.roundTripMs).to.be.within(60, 66);
+    expect(path.run(1000) / 1000 / path.rate).to.be.within(0.9, 1.1);
+  });
+
+  it('follows a path that gets slower', () => {
+    const path = new Path(200_000, 10);
+    path.ping();
+    path.run(1000);
+    path.rate = 10_000;
+    path.run(2000);
+    expect(path.queueMs).to.be.at.most(25);
+  });
+
+  it('keeps what is known of the path over bursts with pauses', () => {
+    const path = new Path(100_000, 20);
+    path.ping();
+    path.run(2000);
+    const { rate } = path.flight.path;
+    for (let burst = 0; burst < 20; burst++) path.run(1000, 6_000_000);
+    expect(path.flight.path.rate / rate).to.be.within(0.8, 1.25);
+  });
+});
