@@ -99,6 +99,8 @@ export class Flight {
   newLink(): void {
     this.#awaited = [];
     this.#handedOver = this.#marked = this.#arrived = 0;
+    this.#held = false;
+    this.#bulkAt = -Infinity;
     this.path.newLink();
   }
 

@@ -81,7 +81,7 @@ export class FrameReceiver {
   pingIfCrowded(): void {
     const { tombstones, now } = this.#streams;
     if (!tombstones.crowded || now - this.#lastPingAt < CROWDED_PING_MS) return;
-    // Only the last PING's PONG counts: another one now would take the answer that is on its way for nothing.
+    // One that is on its way makes room too.
     if (this.#streams.flight.awaited === 0) this.ping();
   }
 

@@ -1,5 +1,6 @@
 /** Streams side by side over one tunnel in full flow, each with bytes of its own: not one may stray, whoever is slow or lost. */
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { BlockPool, blocks } from '../../../transport/block-pool.js';
 import { newKey, receiveKeyed, sendKeyed } from '../../support/keyed-stream.js';
@@ -14,9 +15,12 @@ import { Site, useSite, type AgentOptions } from '../relay/site.js';
 const MIB = 1024 * 1024;
 /** Long enough for the kernel's buffers to fill up. */
 const NAP_MS = 250;
-/** Long enough for more to come than the kernel takes. */
-const FIRST_NAP_MS = 1500;
+/** The first sleep goes on until more has come than the kernel takes, and at most so long. */
+const FIRST_NAP_MS = 15_000;
 const AWAKE_MS = 20;
+
+/** Blocks that had to be held for a socket which did not take them at once; undefined: they are not counted. */
+let held: number | undefined;
 
 /** Reads by fits and starts until it is closed. */
 function nap(socket: Socket): void {
@@ -29,8 +33,14 @@ function nap(socket: Socket): void {
     socket.resume();
     timer = setTimeout(() => sleep(NAP_MS), AWAKE_MS);
   };
+  const full = async (): Promise<void> => {
+    socket.pause();
+    const asleep = performance.now();
+    while (held === 0 && !socket.destroyed && performance.now() - asleep < FIRST_NAP_MS) await delay(50);
+    if (!socket.destroyed) wake();
+  };
   socket.once('close', () => clearTimeout(timer));
-  sleep(FIRST_NAP_MS);
+  void full();
 }
 
 describe('bytes of many streams in full flow', function () {
@@ -44,11 +54,11 @@ describe('bytes of many streams in full flow', function () {
   });
   afterEach(async () => {
     // The agent first: it would dial on.
-    for (const { agent } of held.site.agents) await agent.stopNow();
+    for (const { agent } of used.site.agents) await agent.stopNow();
     await path?.stop();
     path = undefined;
   });
-  const held = useSite();
+  const used = useSite();
   const reports = new Map<string, Promise<ExchangeReport>>();
 
   /** A site whose target reads every third connection by fits and starts. */
@@ -56,7 +66,7 @@ describe('bytes of many streams in full flow', function () {
     changes: HubChanges,
     options: (site: Site) => AgentOptions | Promise<AgentOptions>,
   ): Promise<Site> {
-    const site = (held.site = await Site.start({ web: {} }, changes));
+    const site = (used.site = await Site.start({ web: {} }, changes));
     const serve = exchange(reports);
     let count = 0;
     const target = await site.target((socket) => {
@@ -91,17 +101,18 @@ describe('bytes of many streams in full flow', function () {
     }
   }
 
-  /** Counts the blocks that had to be held for a socket which did not take them at once. */
+  /** Counts the blocks that are held meanwhile. */
   async function heldDuring(work: () => Promise<unknown>): Promise<number> {
-    let count = 0;
+    let count = (held = 0);
     blocks.hold = (view): void => {
-      count += 1;
+      held = count += 1;
       BlockPool.prototype.hold.call(blocks, view);
     };
     try {
       await work();
     } finally {
       Reflect.deleteProperty(blocks, 'hold');
+      held = undefined;
     }
     return count;
   }
@@ -113,13 +124,13 @@ describe('bytes of many streams in full flow', function () {
     it(`are right beside sockets that take nothing for a while, ${secure ? 'TLS' : 'plain'}`, async () => {
       const tls = { ...certificate, clientCaFile: undefined, minVersion: 'TLSv1.3' } as const;
       // More than the kernel takes for a socket that sleeps: something has to wait.
-      const limits = { windowBytes: 8 * MIB, maxWindowBytes: 16 * MIB };
+      const limits = { windowBytes: 16 * MIB, maxWindowBytes: 16 * MIB };
       const site = await start({ limits, ...(secure && { tunnel: { tls } }) }, ({ hub, url }) => {
         if (!secure) return { url };
         const changes = { tunnel: { caFile: pki.caFile } };
         return { url: `wss://127.0.0.1:${hub.tunnelPort}/tunnel`, changes };
       });
-      const waited = await heldDuring(() => flows(site, 15, 12 * MIB));
+      const waited = await heldDuring(() => flows(site, 15, 16 * MIB));
       expect(waited, 'blocks that waited').to.be.at.least(1);
     });
   }
