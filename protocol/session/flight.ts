@@ -35,6 +35,9 @@ const MOST_UNMARKED = 1 / 4;
 /** PINGs whose PONGs are awaited; more than a peer that answers can leave open. */
 const MOST_AWAITED = 1024;
 
+/** How long bulk waits for a PONG: no stream hangs for want of one, and a link that is dead is found in other ways. */
+const PATIENCE_MS = 10_000;
+
 interface Ping {
   readonly number: number;
   readonly sentAt: number;
@@ -119,9 +122,10 @@ export class Flight {
     return Math.min(MOST_QUEUE_BYTES, Math.max(LEAST_QUEUE_BYTES, this.limit(now) * QUEUE_SHARE));
   }
 
-  /** Whether bulk may go now; asked when there is some. */
+  /** Whether bulk may go now; asked when there is some. A peer that leaves a PING unanswered for long is not waited for. */
   mayGo(now: number): boolean {
     if (!this.#paced || this.underWay < this.limit(now)) return true;
+    if (now - (this.#awaited[0]?.sentAt ?? now) >= PATIENCE_MS) return true;
     this.#held = true;
     this.path.heldBack();
     return false;

@@ -116,6 +116,18 @@ describe('what is under way on the link', () => {
     }
   });
 
+  it('holds bulk back for ten seconds at most where PINGs are not answered', () => {
+    const flight = new Flight(true, MOST);
+    for (let now = 100; flight.mayGo(100); now++) flight.bulk(FRAME, now);
+    expect(flight.mayGo(10_100)).to.equal(false);
+    expect(flight.mayGo(10_101)).to.equal(true);
+    flight.bulk(FRAME, 10_101);
+    expect(flight.mayGo(10_101), 'and from then on').to.equal(true);
+    flight.pong(nonceOf(7), 10_102);
+    flight.bulk(40 * FRAME, 10_102);
+    expect(flight.mayGo(10_102), 'until they are').to.equal(false);
+  });
+
   it('awaits a bounded number of PINGs of a peer that never answers', () => {
     const flight = new Flight(true, MOST);
     for (let number = 1; number <= 5000; number++) flight.ping(number);
