@@ -41,7 +41,7 @@ const PATIENCE_MS = 10_000;
 interface Ping {
   readonly number: number;
   readonly sentAt: number;
-  /** It went with the bulk. */
+  /** It is about the bulk: its round trip is mostly our own queue. */
   readonly mark: boolean;
   /** Bulk handed over before it, and how much of that might not have arrived then. */
   readonly position: number;

@@ -57,18 +57,21 @@ export class FrameReceiver {
     this.#idleFrames = new TokenBucket(IDLE_FRAME_BURST, IDLE_FRAMES_PER_SECOND, now);
     this.#requests = new TokenBucket(REQUEST_BURST, REQUESTS_PER_SECOND, now);
     streams.onWindowUsed = () => this.measurePath();
-    streams.onHeld = () => this.ping();
+    streams.onHeld = () => this.ping(true);
   }
 
   get peerDraining(): boolean {
     return this.#peerDraining;
   }
 
-  /** Sends a PING; its PONG measures the round trip, and proves that everything sent before has arrived. */
-  ping(): void {
+  /**
+   * Sends a PING; its PONG measures the round trip, and proves that everything sent before has arrived.
+   * @param besideBulk it is about the bulk: its round trip is not told
+   */
+  ping(besideBulk = false): void {
     const { flight, now, outbox } = this.#streams;
     this.#lastPingAt = now;
-    outbox.add({ type: FrameType.Ping, nonce: nonceOf(flight.ping(now)) });
+    outbox.add({ type: FrameType.Ping, nonce: nonceOf(flight.ping(now, besideBulk)) });
   }
 
   /** Sends a PING before its time while little is known of the path. */
