@@ -144,8 +144,9 @@ export class Flight {
   /** That much bulk goes now; the number of the PING that is to go before it, if any. */
   bulk(bytes: number, now: number): number | undefined {
     if (!this.#paced) return undefined;
-    // There was none for a round trip, and not because it was held back.
-    if (!this.#held && now - this.#bulkAt >= this.path.latestMs) this.path.begin(now);
+    // There was none for a round trip, and neither was it held back nor does the link stand still.
+    const idle = this.#awaited.length === 0 && now - this.#bulkAt >= this.path.latestMs;
+    if (idle && !this.#held) this.path.begin();
     this.#held = false;
     this.#bulkAt = now;
     const every = Math.min(MOST_MARK_BYTES, Math.max(BYTES_PER_PING, this.limit(now) / MARKS));
@@ -178,7 +179,8 @@ export class Flight {
     if (ping === undefined) return undefined;
     this.#awaited.splice(0, at + 1);
     const roundTripMs = now - ping.sentAt;
-    const mostMs = ROUND_TRIPS * this.path.roundTripMs + TURNS_BESIDE_SMALL_MS;
+    // Little is not nothing: it takes its time on a slow path.
+    const mostMs = ROUND_TRIPS * this.path.roundTripMs + TURNS_BESIDE_SMALL_MS + LEAST_BYTES / this.path.peak;
     this.path.measured(roundTripMs, ping.underWay <= LEAST_BYTES, mostMs);
     if (ping.position > this.#arrived) {
       this.path.arrived(ping.position - this.#arrived, now);

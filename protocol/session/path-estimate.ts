@@ -6,11 +6,16 @@
 
 /** Of so many round trips with little under way the shortest is the path's, when it is longer than what is sent for allows. */
 const CLEAN_SAMPLES = 8;
-/** A rate is taken over a round trip, and at least this long; the greatest of the last few counts. */
+/** A rate is taken over a round trip, and at least this long; of the last few the greatest counts, together with its neighbour. */
 const SPAN_MS = 20;
 const SPANS = 4;
 /** The rate grows as long as one of the last few spans brought so many times what those before it had. */
 const GROWTH = 1.25;
+
+interface Span {
+  readonly bytes: number;
+  readonly ms: number;
+}
 
 export class PathEstimate {
   #roundTripMs = 0;
@@ -20,10 +25,13 @@ export class PathEstimate {
   #clean = 0;
   #shortestClean = Infinity;
   /** Of the last spans. */
-  #rates: number[] = [];
+  #spans: Span[] = [];
+  #rate = 0;
+  #peak = 0;
   /** Spans since the rate grew. */
   #spansAlike = 0;
-  #spanAt = 0;
+  /** undefined: it begins when something arrives. */
+  #spanAt: number | undefined;
   #spanBytes = 0;
   #spanHeld = false;
 
@@ -41,7 +49,11 @@ export class PathEstimate {
   }
   /** Bytes a millisecond; 0 = not known. */
   get rate(): number {
-    return Math.max(0, ...this.#rates);
+    return this.#rate;
+  }
+  /** The greatest rate that the link has shown. */
+  get peak(): number {
+    return this.#peak;
   }
   /** More under way may bring a higher rate still. */
   get growing(): boolean {
@@ -53,7 +65,8 @@ export class PathEstimate {
     this.#samples = 0;
     this.#clean = 0;
     this.#shortestClean = Infinity;
-    this.#rates = [];
+    this.#spans = [];
+    this.#rate = this.#peak = 0;
     this.#spansAlike = 0;
   }
 
@@ -78,7 +91,11 @@ export class PathEstimate {
   }
 
   /** Bulk begins to flow. */
-  begin(now: number): void {
+  begin(): void {
+    this.#begin(undefined);
+  }
+
+  #begin(now: number | undefined): void {
     this.#spanAt = now;
     this.#spanBytes = 0;
     this.#spanHeld = false;
@@ -86,16 +103,34 @@ export class PathEstimate {
 
   /** That much more bulk has arrived. */
   arrived(bytes: number, now: number): void {
+    if (this.#spanAt === undefined) {
+      this.#spanAt = now;
+      return;
+    }
     this.#spanBytes += bytes;
     const ms = now - this.#spanAt;
     if (ms < Math.max(SPAN_MS, this.#latestMs)) return;
-    const rate = this.#spanBytes / ms;
     // With less to send than the path would take, a rate says only that it is at least that.
-    if (this.#spanHeld || rate > this.rate) {
-      this.#spansAlike = rate > this.rate * GROWTH ? 0 : this.#spansAlike + 1;
-      this.#rates.push(rate);
-      if (this.#rates.length > SPANS) this.#rates.shift();
-    }
-    this.begin(now);
+    if (this.#spanHeld || this.#spanBytes / ms > this.#rate) this.#add({ bytes: this.#spanBytes, ms });
+    this.#begin(now);
   }
+
+  #add(span: Span): void {
+    const before = this.#rate;
+    this.#spans.push(span);
+    if (this.#spans.length > SPANS) this.#spans.shift();
+    this.#rate = greatestRate(this.#spans);
+    this.#peak = Math.max(this.#peak, this.#rate);
+    this.#spansAlike = this.#rate > before * GROWTH ? 0 : this.#spansAlike + 1;
+  }
+}
+
+/** What arrives in lumps is too much in one span and too little in the next: the greatest rate over two in a row. */
+function greatestRate(spans: readonly Span[]): number {
+  let most = 0;
+  spans.forEach(({ bytes, ms }, at) => {
+    const before = spans[at - 1] ?? { bytes: 0, ms: 0 };
+    if (at > 0 || spans.length === 1) most = Math.max(most, (bytes + before.bytes) / (ms + before.ms));
+  });
+  return most;
 }

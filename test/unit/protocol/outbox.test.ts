@@ -87,12 +87,19 @@ describe('the packing of messages', () => {
   it('sends a PING without bulk when bulk has to wait and much of it has none behind it', () => {
     const lone = accepted(1, { paced: true, maxWindowBytes: 16_777_216 });
     // Of 512 KiB, what is sent while nothing is known of the path, all but the last frame has one.
-    for (let n = 0; n < 9; n++) lone.session.write(2, randomBytes(65_536));
+    for (let n = 0; n < 20; n++) lone.session.write(2, randomBytes(65_536));
     expect(lone.sent().at(-1)?.type).to.equal(FrameType.Data);
-    lone.now = 100;
-    // One frame has arrived in all that time: 131 KiB may be under way from now on.
-    lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, 2]) });
-    expect(lone.sent().map(({ type }) => type)).to.deep.equal([FrameType.Ping]);
+    /** What goes out when the PONG of that number has come. */
+    const after = (number: number): number[] => {
+      lone.now = 100 + 60 * (number - 2);
+      lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, number]) });
+      return lone.sent().map(({ type }) => type);
+    };
+    // A frame in 60 ms: nothing is known until the PONG of a PING that went after the first one came.
+    for (let number = 2; number <= 8; number++) {
+      expect(after(number)).to.deep.equal([FrameType.Ping, FrameType.Data]);
+    }
+    expect(after(9), '217 KiB may be under way').to.deep.equal([FrameType.Ping]);
     expect(lone.sent()).to.deep.equal([]);
   });
 

@@ -12,11 +12,16 @@ describe('what is known of the path', () => {
   it('begins anew on another link, but for the round trip, which counts until the first one there', () => {
     const path = new PathEstimate();
     for (let n = 0; n < 7; n++) path.measured(3, true, 10);
-    path.begin(0);
-    path.arrived(1000, 20);
-    expect(path.rate).to.equal(50);
+    for (const now of [0, 20]) path.arrived(1000, now);
+    expect([path.rate, path.peak]).to.deep.equal([50, 50]);
     path.newLink();
-    expect([path.roundTripMs, path.samples, path.rate, path.growing]).to.deep.equal([3, 0, 0, true]);
+    expect([path.roundTripMs, path.samples, path.rate, path.peak, path.growing]).to.deep.equal([
+      3,
+      0,
+      0,
+      0,
+      true,
+    ]);
     path.measured(70, true, 10);
     expect(path.roundTripMs).to.equal(70);
     for (let n = 0; n < 7; n++) path.measured(90, true, 80);
@@ -44,38 +49,48 @@ describe('what is known of the path', () => {
   });
 
   describe('its rate', () => {
-    /** A span of 20 ms in which so many bytes arrived. */
-    function span(path: PathEstimate, bytes: number, held = true): void {
+    /** A span of 20 ms, or as long as is said, in which so many bytes arrived. */
+    function span(path: PathEstimate, bytes: number, { held = true, ms = 20 } = {}): void {
+      path.begin();
+      path.arrived(1, 0);
       if (held) path.heldBack();
-      path.arrived(bytes - 1, path.samples);
-      path.arrived(1, 20);
-      path.begin(0);
+      path.arrived(bytes, ms);
     }
 
-    it('is the greatest of the last four spans', () => {
+    it('is the greatest of the last four spans, over two in a row', () => {
       const path = new PathEstimate();
-      for (const bytes of [2000, 4000, 1000, 1000]) span(path, bytes);
+      span(path, 2000);
+      expect(path.rate, 'the first is alone').to.equal(100);
+      for (const bytes of [4000, 4000, 1000, 1000]) span(path, bytes);
       expect(path.rate).to.equal(200);
       span(path, 1000);
-      expect(path.rate, 'the first is forgotten').to.equal(200);
+      expect(path.rate, 'one of the two is forgotten').to.equal(125);
       span(path, 1000);
-      expect(path.rate, 'and the second').to.equal(50);
+      expect(path.rate, 'and the other').to.equal(50);
+      expect(path.peak).to.equal(200);
+    });
+
+    it('is not taken from what was late and came all at once', () => {
+      const path = new PathEstimate();
+      for (let n = 0; n < 4; n++) span(path, 2000);
+      span(path, 0, { ms: 200 });
+      span(path, 22_000);
+      expect(path.rate).to.equal(100);
     });
 
     it('is not lowered by a span in which there was less to send than may be under way', () => {
       const path = new PathEstimate();
-      span(path, 4000);
-      for (let n = 0; n < 10; n++) span(path, 1000, false);
+      for (let n = 0; n < 2; n++) span(path, 4000);
+      for (let n = 0; n < 10; n++) span(path, 1000, { held: false });
       expect(path.rate).to.equal(200);
-      span(path, 6000, false);
-      expect(path.rate).to.equal(300);
+      span(path, 6000, { held: false });
+      expect(path.rate).to.equal(250);
     });
 
     it('is taken over a round trip where that is longer', () => {
       const path = new PathEstimate();
       path.measured(100, false, 0);
-      path.begin(0);
-      path.arrived(1000, 99);
+      for (const now of [0, 99]) path.arrived(1000, now);
       expect(path.rate).to.equal(0);
       path.arrived(1000, 100);
       expect(path.rate).to.equal(20);
@@ -83,9 +98,9 @@ describe('what is known of the path', () => {
 
     it('grows until four spans in a row bring less than a quarter more', () => {
       const path = new PathEstimate();
-      for (const bytes of [1000, 2000, 4000, 4100, 4200, 4300]) span(path, bytes);
+      for (const bytes of [1000, 2000, 4000, 4100, 4200, 4300, 4400]) span(path, bytes);
       expect(path.growing).to.equal(true);
-      span(path, 4400);
+      span(path, 4500);
       expect(path.growing).to.equal(false);
       span(path, 8000);
       expect(path.growing).to.equal(true);
