@@ -92,6 +92,10 @@ describe('what is under way on the link', () => {
       flight.bulk(FRAME, 0);
     }
     expect(flight.mayGo(0)).to.equal(false);
+    // Also where no PING went with it yet: one is due.
+    const first = new Flight(true, MOST);
+    first.bulk(8 * FRAME, 0);
+    expect([first.mayGo(0), first.awaited, first.pingDue(0)]).to.deep.equal([false, 0, true]);
   });
 
   it('is not marked nor held back for a peer that did not ask for it', () => {
