@@ -11,11 +11,10 @@ const LEAST_BYTES = 131_072;
 /** Until a rate is known. */
 const FIRST_BYTES = 524_288;
 /**
- * What the path takes in so many round trips, as long as that still grows and from then on, and in a moment in which the
- * processes on the way get their turns.
+ * What the path takes in so many round trips, and in a moment in which the processes on the way get their turns. One would do on a
+ * path that delays everything alike; PONGs come in lumps.
  */
-const ROUND_TRIPS_GROWING = 2;
-const ROUND_TRIPS = 1.5;
+const ROUND_TRIPS = 2.5;
 const TURNS_MS = 4;
 /** The moment while somebody types, or waits for small answers, behind all that is under way. */
 const TURNS_BESIDE_SMALL_MS = 1;
@@ -109,11 +108,10 @@ export class Flight {
 
   /** Bytes of bulk that may be under way. */
   limit(now: number): number {
-    const { roundTripMs, rate, growing } = this.path;
+    const { roundTripMs, rate } = this.path;
     if (rate === 0) return FIRST_BYTES;
-    const roundTrips = growing ? ROUND_TRIPS_GROWING : ROUND_TRIPS;
     const turnsMs = now - this.#smallAt < SMALL_MS ? TURNS_BESIDE_SMALL_MS : TURNS_MS;
-    const bytes = rate * (roundTrips * roundTripMs + turnsMs);
+    const bytes = rate * (ROUND_TRIPS * roundTripMs + turnsMs);
     return Math.max(LEAST_BYTES, Math.min(this.#mostBytes, bytes));
   }
 

@@ -9,8 +9,6 @@ const CLEAN_SAMPLES = 8;
 /** A rate is taken over a round trip, and at least this long; of the last few the greatest counts, together with its neighbour. */
 const SPAN_MS = 20;
 const SPANS = 4;
-/** The rate grows as long as one of the last few spans brought so many times what those before it had. */
-const GROWTH = 1.25;
 
 interface Span {
   readonly bytes: number;
@@ -28,8 +26,6 @@ export class PathEstimate {
   #spans: Span[] = [];
   #rate = 0;
   #peak = 0;
-  /** Spans since the rate grew. */
-  #spansAlike = 0;
   /** undefined: it begins when something arrives. */
   #spanAt: number | undefined;
   #spanBytes = 0;
@@ -55,10 +51,6 @@ export class PathEstimate {
   get peak(): number {
     return this.#peak;
   }
-  /** More under way may bring a higher rate still. */
-  get growing(): boolean {
-    return this.#spansAlike < SPANS;
-  }
 
   /** Another link is another path; what windows need to know of the old one counts until the first PONG. */
   newLink(): void {
@@ -67,7 +59,6 @@ export class PathEstimate {
     this.#shortestClean = Infinity;
     this.#spans = [];
     this.#rate = this.#peak = 0;
-    this.#spansAlike = 0;
   }
 
   /**
@@ -116,12 +107,10 @@ export class PathEstimate {
   }
 
   #add(span: Span): void {
-    const before = this.#rate;
     this.#spans.push(span);
     if (this.#spans.length > SPANS) this.#spans.shift();
     this.#rate = greatestRate(this.#spans);
     this.#peak = Math.max(this.#peak, this.#rate);
-    this.#spansAlike = this.#rate > before * GROWTH ? 0 : this.#spansAlike + 1;
   }
 }
 

@@ -91,15 +91,15 @@ describe('the packing of messages', () => {
     expect(lone.sent().at(-1)?.type).to.equal(FrameType.Data);
     /** What goes out when the PONG of that number has come. */
     const after = (number: number): number[] => {
-      lone.now = 100 + 60 * (number - 2);
+      lone.now = 100 + 80 * (number - 2);
       lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, number]) });
       return lone.sent().map(({ type }) => type);
     };
-    // A frame in 60 ms: nothing is known until the PONG of a PING that went after the first one came.
+    // A frame in 80 ms: nothing is known until the PONG of a PING that went after the first one came.
     for (let number = 2; number <= 8; number++) {
       expect(after(number)).to.deep.equal([FrameType.Ping, FrameType.Data]);
     }
-    expect(after(9), '217 KiB may be under way').to.deep.equal([FrameType.Ping]);
+    expect(after(9), '203 KiB may be under way').to.deep.equal([FrameType.Ping]);
     expect(lone.sent()).to.deep.equal([]);
   });
 

@@ -15,13 +15,7 @@ describe('what is known of the path', () => {
     for (const now of [0, 20]) path.arrived(1000, now);
     expect([path.rate, path.peak]).to.deep.equal([50, 50]);
     path.newLink();
-    expect([path.roundTripMs, path.samples, path.rate, path.peak, path.growing]).to.deep.equal([
-      3,
-      0,
-      0,
-      0,
-      true,
-    ]);
+    expect([path.roundTripMs, path.samples, path.rate, path.peak]).to.deep.equal([3, 0, 0, 0]);
     path.measured(70, true, 10);
     expect(path.roundTripMs).to.equal(70);
     for (let n = 0; n < 7; n++) path.measured(90, true, 80);
@@ -94,16 +88,6 @@ describe('what is known of the path', () => {
       expect(path.rate).to.equal(0);
       path.arrived(1000, 100);
       expect(path.rate).to.equal(20);
-    });
-
-    it('grows until four spans in a row bring less than a quarter more', () => {
-      const path = new PathEstimate();
-      for (const bytes of [1000, 2000, 4000, 4100, 4200, 4300, 4400]) span(path, bytes);
-      expect(path.growing).to.equal(true);
-      span(path, 4500);
-      expect(path.growing).to.equal(false);
-      span(path, 8000);
-      expect(path.growing).to.equal(true);
     });
   });
 });
