@@ -59,6 +59,7 @@ export class PathEstimate {
     this.#shortestClean = Infinity;
     this.#spans = [];
     this.#rate = this.#peak = 0;
+    this.begin();
   }
 
   /**

@@ -22,6 +22,14 @@ describe('what is known of the path', () => {
     expect(path.roundTripMs, 'one of the eight was shorter').to.equal(70);
   });
 
+  it('does not count the time between two links', () => {
+    const path = new PathEstimate();
+    for (const now of [0, 10]) path.arrived(1000, now);
+    path.newLink();
+    for (const now of [10_000, 10_020]) path.arrived(1000, now);
+    expect(path.rate).to.equal(50);
+  });
+
   it('follows a path that gets longer: when eight round trips with little under way are too long', () => {
     const path = new PathEstimate();
     path.measured(1, false, 2);
