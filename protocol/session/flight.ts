@@ -11,10 +11,10 @@ const LEAST_BYTES = 131_072;
 /** Until a rate is known. */
 const FIRST_BYTES = 524_288;
 /**
- * What the path takes in so many round trips, and in a moment in which the processes on the way get their turns. One would do on a
- * path that delays everything alike; PONGs come in lumps.
+ * What the path takes in so many of its round trips, and in a moment in which the processes on the way get their turns. One round trip
+ * would do on a path that delays everything alike; twice that lets it start quickly, and bears PONGs that are late or come in lumps.
  */
-const ROUND_TRIPS = 2.5;
+const ROUND_TRIPS = 2;
 const TURNS_MS = 4;
 /** The moment while somebody types, or waits for small answers, behind all that is under way. */
 const TURNS_BESIDE_SMALL_MS = 1;
@@ -42,9 +42,8 @@ interface Ping {
   readonly sentAt: number;
   /** It is about the bulk: its round trip is mostly our own queue. */
   readonly mark: boolean;
-  /** Bulk handed over before it, and how much of that might not have arrived then. */
+  /** Bulk handed over before it. */
   readonly position: number;
-  readonly underWay: number;
 }
 
 /** What a PONG told. */
@@ -74,6 +73,10 @@ export class Flight {
   #arrived = 0;
   /** Bulk has waited since the last of it went. */
   #held = false;
+  /** Bulk waits until nothing is under way, because the path may have become longer. */
+  #draining = false;
+  /** And the PING that goes with the next of it measures the path. */
+  #measuring = false;
   /** When bulk was last sent, and when something small was. */
   #bulkAt = -Infinity;
   #smallAt = -Infinity;
@@ -101,7 +104,7 @@ export class Flight {
   newLink(): void {
     this.#awaited = [];
     this.#handedOver = this.#marked = this.#arrived = 0;
-    this.#held = false;
+    this.#held = this.#draining = this.#measuring = false;
     this.#bulkAt = -Infinity;
     this.path.newLink();
   }
@@ -122,16 +125,28 @@ export class Flight {
 
   /** Whether bulk may go now; asked when there is some. A peer that leaves a PING unanswered for long is not waited for. */
   mayGo(now: number): boolean {
-    if (!this.#paced || this.underWay < this.limit(now)) return true;
-    if (now - (this.#awaited[0]?.sentAt ?? now) >= PATIENCE_MS) return true;
+    if (!this.#paced || now - (this.#awaited[0]?.sentAt ?? now) >= PATIENCE_MS) return true;
+    if (this.#drained(now) && this.underWay < this.limit(now)) return true;
     this.#held = true;
     this.path.heldBack();
     return false;
   }
 
+  /** False while the path is to be measured anew, until nothing is under way on it any more. */
+  #drained(now: number): boolean {
+    this.#draining ||= this.path.inDoubt(now);
+    if (this.#draining && this.underWay === 0) {
+      this.#draining = false;
+      this.#measuring = true;
+      this.path.measureAnew(now);
+    }
+    return !this.#draining;
+  }
+
   /** So much is under way that no PONG will tell of that a PING is due without bulk. */
   pingDue(now: number): boolean {
-    return this.#handedOver - this.#marked >= this.limit(now) * MOST_UNMARKED;
+    const unmarked = this.#handedOver - this.#marked;
+    return this.#draining ? unmarked > 0 : unmarked >= this.limit(now) * MOST_UNMARKED;
   }
 
   /** Something small goes. */
@@ -148,7 +163,8 @@ export class Flight {
     this.#held = false;
     this.#bulkAt = now;
     const every = Math.min(MOST_MARK_BYTES, Math.max(BYTES_PER_PING, this.limit(now) / MARKS));
-    const due = this.#handedOver - this.#marked >= every;
+    const due = this.#measuring || this.#handedOver - this.#marked >= every;
+    this.#measuring = false;
     const number = due ? this.ping(now, true) : undefined;
     this.#handedOver += bytes;
     return number;
@@ -158,13 +174,7 @@ export class Flight {
   ping(now: number, mark = false): number {
     this.#marked = this.#handedOver;
     if (this.#awaited.length >= MOST_AWAITED) this.#awaited.shift();
-    this.#awaited.push({
-      number: ++this.#pings,
-      sentAt: now,
-      mark,
-      position: this.#handedOver,
-      underWay: this.underWay,
-    });
+    this.#awaited.push({ number: ++this.#pings, sentAt: now, mark, position: this.#handedOver });
     return this.#pings;
   }
 
@@ -177,9 +187,7 @@ export class Flight {
     if (ping === undefined) return undefined;
     this.#awaited.splice(0, at + 1);
     const roundTripMs = now - ping.sentAt;
-    // Little is not nothing: it takes its time on a slow path.
-    const mostMs = ROUND_TRIPS * this.path.roundTripMs + TURNS_BESIDE_SMALL_MS + LEAST_BYTES / this.path.peak;
-    this.path.measured(roundTripMs, ping.underWay <= LEAST_BYTES, mostMs);
+    this.path.measured(roundTripMs, now);
     if (ping.position > this.#arrived) {
       this.path.arrived(ping.position - this.#arrived, now);
       this.#arrived = ping.position;

@@ -1,11 +1,18 @@
 /**
  * What the path is like without what we queue on it: its shortest round trip, and the rate at which it lately took what was sent.
- * Round trips are longer when the path is, and when our own bytes queue; those that were measured with little under way tell
- * the two apart.
+ * Round trips are longer when the path is, and when our own bytes queue; one that was measured with nothing else under way tells
+ * the two apart (as the ProbeRTT of BBR does: Cardwell and others, 2016).
  */
 
-/** Of so many round trips with little under way the shortest is the path's, when it is longer than what is sent for allows. */
-const CLEAN_SAMPLES = 8;
+/** A round trip that is so much longer than the shortest, in parts and in milliseconds, still says that the shortest is right. */
+const NEAR = 1.1;
+const NEAR_MS = 0.5;
+/** When nothing has said so for so long, it is in doubt. */
+const SURE_MS = 10_000;
+/** And sooner when the rate has become this part of what it was: the path is slower, or longer. */
+const LOSS = 0.7;
+const SURE_AT_LEAST_MS = 1000;
+const SURE_AT_LEAST_ROUND_TRIPS = 30;
 /** A rate is taken over a round trip, and at least this long; of the last few the greatest counts, together with its neighbour. */
 const SPAN_MS = 20;
 const SPANS = 4;
@@ -19,13 +26,14 @@ export class PathEstimate {
   #roundTripMs = 0;
   #latestMs = 0;
   #samples = 0;
-  /** Round trips with little under way since they were last looked at, and the shortest of them. */
-  #clean = 0;
-  #shortestClean = Infinity;
+  /** The next round trip counts, whatever was before. */
+  #anew = true;
+  /** When a round trip last was about as short as the shortest, and the greatest rate since then. */
+  #sureAt = 0;
+  #peak = 0;
   /** Of the last spans. */
   #spans: Span[] = [];
   #rate = 0;
-  #peak = 0;
   /** undefined: it begins when something arrives. */
   #spanAt: number | undefined;
   #spanBytes = 0;
@@ -47,34 +55,41 @@ export class PathEstimate {
   get rate(): number {
     return this.#rate;
   }
-  /** The greatest rate that the link has shown. */
-  get peak(): number {
-    return this.#peak;
-  }
 
   /** Another link is another path; what windows need to know of the old one counts until the first PONG. */
   newLink(): void {
     this.#samples = 0;
-    this.#clean = 0;
-    this.#shortestClean = Infinity;
+    this.#anew = true;
     this.#spans = [];
     this.#rate = this.#peak = 0;
     this.begin();
   }
 
-  /**
-   * A PONG came.
-   * @param clean little was under way when its PING went; @param mostMs what is sent for a path that is no longer than this
-   */
-  measured(ms: number, clean: boolean, mostMs: number): void {
+  /** A PONG came. */
+  measured(ms: number, now: number): void {
+    this.#samples++;
     this.#latestMs = ms;
-    if (this.#samples++ === 0 || ms < this.#roundTripMs) this.#roundTripMs = ms;
-    if (!clean) return;
-    this.#shortestClean = Math.min(this.#shortestClean, ms);
-    if (++this.#clean < CLEAN_SAMPLES) return;
-    if (this.#shortestClean > mostMs) this.#roundTripMs = this.#shortestClean;
-    this.#clean = 0;
-    this.#shortestClean = Infinity;
+    if (this.#anew || ms < this.#roundTripMs) this.#roundTripMs = ms;
+    this.#anew = false;
+    if (ms > NEAR * this.#roundTripMs + NEAR_MS) return;
+    this.#sureAt = now;
+    this.#peak = this.#rate;
+  }
+
+  /** Whether the path may have become longer. Only a round trip with nothing else under way can tell. */
+  inDoubt(now: number): boolean {
+    const ms = now - this.#sureAt;
+    if (ms >= SURE_MS) return true;
+    const least = Math.max(SURE_AT_LEAST_MS, SURE_AT_LEAST_ROUND_TRIPS * this.#roundTripMs);
+    return ms >= least && this.#rate < LOSS * this.#peak;
+  }
+
+  /** Nothing is under way: the next round trip is the path's. */
+  measureAnew(now: number): void {
+    this.#anew = true;
+    this.#sureAt = now;
+    this.#peak = this.#rate;
+    this.begin();
   }
 
   /** Bulk waits until some has arrived. */

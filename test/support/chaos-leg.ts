@@ -54,6 +54,8 @@ export interface LegOptions {
 const PIECE_BYTES = 65_536;
 /** A rate is kept over this time: what a sleeping timer missed is made up for, no more. */
 const BURST_MS = 20;
+/** And in steps of this: handing on whatever was earned since the last write would never let the event loop have its turn. */
+const STEP_MS = 1;
 
 interface Waiting {
   readonly dueAt: number;
@@ -163,11 +165,12 @@ export class Leg {
     const untilCut = (this.#cut?.at ?? Infinity) - this.#forwarded;
     let most = Math.min(head.bytes.length, PIECE_BYTES, sliceBytes, untilCut);
     if (bytesPerSecond !== Infinity) {
-      most = Math.min(most, this.#earn(now, bytesPerSecond));
-      if (most < 1) {
-        this.#lookAgain(1000 / bytesPerSecond);
+      const earned = this.#earn(now, bytesPerSecond);
+      if (earned < Math.min(most, Math.max(1, (STEP_MS * bytesPerSecond) / 1000))) {
+        this.#lookAgain(Math.max(STEP_MS, 1000 / bytesPerSecond));
         return undefined;
       }
+      most = Math.min(most, earned);
       if (most < head.bytes.length) this.#options.counts.delayed += most;
       this.#credit -= most;
     }

@@ -10,6 +10,8 @@ class Path {
   now = 0;
   rate: number;
   roundTripMs: number;
+  /** Something small goes every millisecond. */
+  besideSmall = false;
   #busyUntil = 0;
   #onTheWay: { readonly at: number; readonly number: number }[] = [];
   readonly samples: number[] = [];
@@ -40,6 +42,7 @@ class Path {
         const news = this.flight.pong(nonceOf(next.number), this.now);
         if (news !== undefined) this.samples.push(news.roundTripMs);
       }
+      if (this.besideSmall && this.now % 1 === 0) this.flight.small(this.now);
       while (sent < most && this.flight.mayGo(this.now)) {
         this.#carry(FRAME, this.flight.bulk(FRAME, this.now));
         sent += FRAME;
@@ -146,17 +149,20 @@ describe('what is under way on the link', () => {
     [300_000, 50, 'far and fast'],
     [6250, 40, '50 Mbit/s'],
   ] as const) {
-    it(`fills the path and little more: ${name}`, () => {
-      const path = new Path(rate, roundTripMs);
-      path.ping();
-      path.run(20 * roundTripMs + 400);
-      const before = path.now;
-      const sent = path.run(1000);
-      expect(sent / (path.now - before) / rate).to.be.within(0.9, 1.1);
-      // What lies in front of a small message: one and a half round trips and the turns, or two frames where that is more.
-      const most = Math.max(1.65 * roundTripMs + 6, (2 * FRAME) / rate + FRAME / rate);
-      expect(path.queueMs).to.be.at.most(most);
-    });
+    for (const besideSmall of [false, true]) {
+      it(`fills the path and little more: ${name}, ${besideSmall ? 'beside small messages' : 'bulk alone'}`, () => {
+        const path = new Path(rate, roundTripMs);
+        path.besideSmall = besideSmall;
+        path.ping();
+        path.run(20 * roundTripMs + 400);
+        const before = path.now;
+        const sent = path.run(1000);
+        expect(sent / (path.now - before) / rate).to.be.within(0.9, 1.1);
+        // What lies in front of a small message: what is under way less what is on the path, or two frames where that is more.
+        const queueMs = roundTripMs + (besideSmall ? 1 : 4);
+        expect(path.queueMs).to.be.at.most(Math.max(1.1 * queueMs + 1, (3 * FRAME) / rate));
+      });
+    }
   }
 
   it('is bounded, whatever the path takes', () => {
@@ -173,20 +179,49 @@ describe('what is under way on the link', () => {
     path.run(500);
     const bulkOnly = path.flight.limit(path.now);
     path.flight.small(path.now);
-    expect(path.flight.limit(path.now) / bulkOnly).to.be.within(0.2, 0.45);
+    const besideSmall = path.flight.limit(path.now);
+    expect(besideSmall / bulkOnly).to.be.within(0.25, 0.4);
     path.now += 249;
-    expect(path.flight.limit(path.now)).to.be.below(bulkOnly / 2);
+    expect(path.flight.limit(path.now)).to.equal(besideSmall);
     path.now += 1;
     expect(path.flight.limit(path.now)).to.equal(bulkOnly);
   });
 
-  it('follows a path that gets longer under a link that is never idle', () => {
-    const path = new Path(100_000, 1);
+  for (const besideSmall of [false, true]) {
+    it(`follows a path that changes under a link that is never idle${besideSmall ? ', beside small messages' : ''}`, () => {
+      for (const rate of [1000, 25_000, 400_000])
+        for (const slower of [0.1, 1, 10])
+          for (const roundTripMs of [0.2, 5, 40])
+            for (const longer of [0.2, 1, 1.6, 2.2, 3, 5]) {
+              const path = new Path(rate, roundTripMs);
+              path.besideSmall = besideSmall;
+              path.ping();
+              path.run(1500);
+              path.rate *= slower;
+              path.roundTripMs *= longer;
+              path.run(11_500);
+              const what = `${rate} to ${path.rate} B/ms, ${roundTripMs} to ${path.roundTripMs} ms`;
+              const most = Math.min(1, MOST / path.roundTripMs / path.rate);
+              expect(path.run(4000) / 4000 / path.rate, what).to.be.above(0.8 * most);
+              const known = path.flight.path.roundTripMs;
+              expect(known, what).to.be.within(0.9 * path.roundTripMs, 1.1 * path.roundTripMs + 0.5);
+              expect(path.queueMs, what).to.be.at.most(1.1 * path.roundTripMs + 5 + (3 * FRAME) / path.rate);
+            }
+    });
+  }
+
+  it('is nothing for a moment when the path is to be measured anew', () => {
+    const path = new Path(6250, 40);
     path.ping();
-    path.run(1000);
-    path.roundTripMs = 60;
-    path.run(4000);
-    expect(path.flight.path.roundTripMs).to.be.within(60, 66);
+    path.run(9900);
+    expect(path.flight.underWay).to.be.above(400_000);
+    let least = Infinity;
+    for (let ms = 0; ms < 400; ms++) {
+      path.run(1);
+      least = Math.min(least, path.flight.underWay);
+    }
+    expect(least).to.be.at.most(FRAME);
+    // The path lay idle for one round trip.
     expect(path.run(1000) / 1000 / path.rate).to.be.within(0.9, 1.1);
   });
 

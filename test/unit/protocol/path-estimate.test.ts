@@ -5,21 +5,20 @@ describe('what is known of the path', () => {
   it('is nothing before the first round trip, and then the shortest and the latest one of the link', () => {
     const path = new PathEstimate();
     expect([path.roundTripMs, path.latestMs, path.samples, path.rate]).to.deep.equal([0, 0, 0, 0]);
-    for (const ms of [5, 3, 9]) path.measured(ms, true, 10);
+    for (const ms of [5, 3, 9]) path.measured(ms, 0);
     expect([path.roundTripMs, path.latestMs, path.samples]).to.deep.equal([3, 9, 3]);
   });
 
   it('begins anew on another link, but for the round trip, which counts until the first one there', () => {
     const path = new PathEstimate();
-    for (let n = 0; n < 7; n++) path.measured(3, true, 10);
+    path.measured(3, 0);
     for (const now of [0, 20]) path.arrived(1000, now);
-    expect([path.rate, path.peak]).to.deep.equal([50, 50]);
+    expect(path.rate).to.equal(50);
     path.newLink();
-    expect([path.roundTripMs, path.samples, path.rate, path.peak]).to.deep.equal([3, 0, 0, 0]);
-    path.measured(70, true, 10);
-    expect(path.roundTripMs).to.equal(70);
-    for (let n = 0; n < 7; n++) path.measured(90, true, 80);
-    expect(path.roundTripMs, 'one of the eight was shorter').to.equal(70);
+    expect([path.roundTripMs, path.samples, path.rate]).to.deep.equal([3, 0, 0]);
+    path.measured(70, 0);
+    path.measured(90, 0);
+    expect([path.roundTripMs, path.samples]).to.deep.equal([70, 2]);
   });
 
   it('does not count the time between two links', () => {
@@ -30,24 +29,48 @@ describe('what is known of the path', () => {
     expect(path.rate).to.equal(50);
   });
 
-  it('follows a path that gets longer: when eight round trips with little under way are too long', () => {
+  it('is in doubt when no round trip has been about as short as the shortest for ten seconds', () => {
     const path = new PathEstimate();
-    path.measured(1, false, 2);
-    for (const ms of [50, 51, 49, 60, 52, 53, 54]) path.measured(ms, true, 2);
-    expect(path.roundTripMs).to.equal(1);
-    path.measured(50, true, 2);
-    expect(path.roundTripMs).to.equal(49);
-    path.measured(2, false, 80);
-    expect(path.roundTripMs, 'a shorter one counts at once').to.equal(2);
+    path.measured(10, 0);
+    path.measured(11.5, 1000);
+    path.measured(11.6, 9000);
+    expect([path.inDoubt(10_999), path.inDoubt(11_000)]).to.deep.equal([false, true]);
+    path.measured(11, 11_001);
+    expect([path.inDoubt(21_000), path.inDoubt(21_001)]).to.deep.equal([false, true]);
   });
 
-  it('is not misled by one short round trip less, by what queued, nor by what is allowed for', () => {
+  for (const [roundTripMs, at] of [
+    [10, 1000],
+    [100, 3000],
+  ] as const) {
+    it(`is in doubt sooner when its rate has gone down: round trip of ${roundTripMs} ms`, () => {
+      const path = new PathEstimate();
+      path.measured(roundTripMs, 0);
+      const span = (bytes: number): void => {
+        path.begin();
+        path.arrived(1, 0);
+        path.heldBack();
+        path.arrived(bytes, 100);
+      };
+      for (let n = 0; n < 4; n++) span(100_000);
+      for (let n = 0; n < 5; n++) span(71_000);
+      expect(path.inDoubt(9999), 'a little').to.equal(false);
+      for (let n = 0; n < 5; n++) span(69_000);
+      expect([path.inDoubt(at - 1), path.inDoubt(at)]).to.deep.equal([false, true]);
+      path.measureAnew(at);
+      expect(path.inDoubt(at + 9999), 'that is what it is now').to.equal(false);
+    });
+  }
+
+  it('is measured anew by the next round trip, longer or not', () => {
     const path = new PathEstimate();
-    path.measured(1, false, 2);
-    for (const ms of [50, 50, 50, 1.5, 50, 50, 50, 50]) path.measured(ms, true, 2);
-    for (let n = 0; n < 100; n++) path.measured(50, false, 2);
-    for (let n = 0; n < 100; n++) path.measured(2, true, 2);
-    expect(path.roundTripMs).to.equal(1);
+    path.measured(10, 0);
+    path.measureAnew(20);
+    expect(path.roundTripMs).to.equal(10);
+    for (const ms of [50, 60]) path.measured(ms, 70);
+    expect(path.roundTripMs).to.equal(50);
+    path.measured(40, 80);
+    expect([path.roundTripMs, path.samples]).to.deep.equal([40, 4]);
   });
 
   describe('its rate', () => {
@@ -69,7 +92,6 @@ describe('what is known of the path', () => {
       expect(path.rate, 'one of the two is forgotten').to.equal(125);
       span(path, 1000);
       expect(path.rate, 'and the other').to.equal(50);
-      expect(path.peak).to.equal(200);
     });
 
     it('is not taken from what was late and came all at once', () => {
@@ -91,7 +113,7 @@ describe('what is known of the path', () => {
 
     it('is taken over a round trip where that is longer', () => {
       const path = new PathEstimate();
-      path.measured(100, false, 0);
+      path.measured(100, 0);
       for (const now of [0, 99]) path.arrived(1000, now);
       expect(path.rate).to.equal(0);
       path.arrived(1000, 100);
