@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Flight, nonceOf } from '../../../protocol/session/flight.js';
+import { seededRandom } from '../../support/chaos-random.js';
 
 const FRAME = 65_536;
 const MOST = 2 ** 25;
@@ -12,6 +13,9 @@ class Path {
   roundTripMs: number;
   /** Something small goes every millisecond. */
   besideSmall = false;
+  /** Answers are late by up to this part of the round trip. */
+  jitter = 0;
+  readonly #random = seededRandom(1);
   #busyUntil = 0;
   #onTheWay: { readonly at: number; readonly number: number }[] = [];
   readonly samples: number[] = [];
@@ -24,7 +28,9 @@ class Path {
   #carry(bytes: number, ping: number | undefined): void {
     // The PING lies before its frame.
     if (ping !== undefined) {
-      this.#onTheWay.push({ at: Math.max(this.now, this.#busyUntil) + this.roundTripMs, number: ping });
+      const at =
+        Math.max(this.now, this.#busyUntil) + (1 + this.jitter * this.#random.next()) * this.roundTripMs;
+      this.#onTheWay.push({ at, number: ping });
     }
     this.#busyUntil = Math.max(this.now, this.#busyUntil) + bytes / this.rate;
   }
@@ -209,6 +215,19 @@ describe('what is under way on the link', () => {
             }
     });
   }
+
+  it('does not starve where round trips vary by as much as the shortest takes', () => {
+    for (const rate of [2000, 10_000, 100_000])
+      for (const roundTripMs of [5, 30, 100])
+        for (const besideSmall of [false, true]) {
+          const path = new Path(rate, roundTripMs);
+          path.besideSmall = besideSmall;
+          path.jitter = 1;
+          path.ping();
+          path.run(8000);
+          expect(path.run(6000) / 6000 / rate, `${rate} B/ms, ${roundTripMs} ms`).to.be.above(0.75);
+        }
+  });
 
   it('is nothing for a moment when the path is to be measured anew', () => {
     const path = new Path(6250, 40);
