@@ -20,17 +20,19 @@ export interface MeasureInfo {
 }
 
 const everyone = (): boolean => true;
+/** The single hop is there for the opens: it is no relay. */
+const relays = (peer: Peer): boolean => peer.name !== 'hop';
 
 export const MEASURES: readonly MeasureInfo[] = [
-  { name: 'throughput', run: throughput, applies: everyone, fresh: false },
-  { name: 'latency', run: latency, applies: everyone, fresh: false },
+  { name: 'throughput', run: throughput, applies: relays, fresh: false },
+  { name: 'latency', run: latency, applies: relays, fresh: false },
   { name: 'opens', run: opens, applies: everyone, fresh: false },
   { name: 'stall', run: stall, applies: (peer) => peer.multiplexes, fresh: false },
-  { name: 'memory', run: memory, applies: (peer) => peer.name !== 'direct', fresh: true },
+  { name: 'memory', run: memory, applies: (peer) => peer.name !== 'direct' && relays(peer), fresh: true },
   {
     name: 'far',
     run: slowPath,
-    applies: (peer) => peer.multiplexes || peer.name === 'direct',
+    applies: (peer) => relays(peer) && peer.name !== 'nginx',
     fresh: true,
     oneWayMs: 25,
   },

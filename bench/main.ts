@@ -8,7 +8,7 @@ import { direct } from './peers/direct.js';
 import { nginx } from './peers/nginx.js';
 import { nowconnect } from './peers/nowconnect.js';
 import type { Peer } from './peers/peer.js';
-import { relay } from './peers/relay.js';
+import { hop, relay } from './peers/relay.js';
 import { ssh } from './peers/ssh.js';
 import { planFor, type Plan } from './plan.js';
 import type { RunResult } from './results.js';
@@ -45,7 +45,7 @@ function fitFiles(plan: Plan, notes: string[]): Plan {
 
 async function usablePeers({ peers, logLevel }: Options, notes: string[]): Promise<Peer[]> {
   const usable: Peer[] = [];
-  for (const peer of [direct, nowconnect(logLevel), ssh, nginx, relay]) {
+  for (const peer of [direct, nowconnect(logLevel), ssh, nginx, relay, hop]) {
     if (!peers.has(peer.name)) continue;
     const missing = await peer.missing();
     if (missing === undefined) usable.push(peer);

@@ -12,6 +12,7 @@ const COLORS: Readonly<Record<PeerName, string>> = {
   ssh: '#e69f00',
   nginx: '#009e73',
   relay: '#cc79a7',
+  hop: '#56b4e9',
 };
 const GRID = '#dddddd';
 const WHISKER = '#444444';

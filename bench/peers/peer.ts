@@ -23,7 +23,7 @@ interface Started extends Stoppable {
   readonly ports: Ports;
 }
 
-export const PEER_NAMES = ['direct', 'nowconnect', 'ssh', 'nginx', 'relay'] as const;
+export const PEER_NAMES = ['direct', 'nowconnect', 'ssh', 'nginx', 'relay', 'hop'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 
 export interface Peer {

@@ -1,8 +1,8 @@
 /**
  * One hop of the bare-Node floor, a process: copies between an accepted and a dialled socket and does nothing else.
- * `front` takes plain TCP and dials TLS, `back` takes TLS and dials plain TCP.
+ * `front` takes plain TCP and dials TLS, `back` takes TLS and dials plain TCP, `alone` takes and dials plain TCP.
  *
- *   node relay-hop.js front|back CERT KEY CA LISTEN:DIAL…
+ *   node relay-hop.js front|back|alone CERT KEY CA LISTEN:DIAL…
  */
 import { readFileSync } from 'node:fs';
 import { connect, createServer, Socket, type OnReadOpts } from 'node:net';
@@ -89,6 +89,15 @@ for (const link of links) {
       endTogether(plain, secure);
       secure.once('secureConnect', () => up.join(plain, secure));
       copyCorked(secure, plain);
+    }).listen(where);
+  } else if (role === 'alone') {
+    createServer({ ...common, pauseOnConnect: true }, (accepted) => {
+      const [up, down] = [new Copy(), new Copy()];
+      const front = rewrap(accepted, up.onread);
+      const back = connect({ host: LOOPBACK, port: dial, ...common, onread: down.onread });
+      endTogether(front, back);
+      up.join(front, back);
+      down.join(back, front);
     }).listen(where);
   } else {
     const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };

@@ -1,4 +1,7 @@
-/** The floor: two bare Node processes, net → TLS → net, a TLS connection for each stream, no protocol of their own. */
+/**
+ * The floors. For bytes: two bare Node processes, net → TLS → net, a TLS connection for each stream, no protocol of their own. For
+ * connections: one bare Node process that forwards plain TCP, half of what any relay of two processes has to do.
+ */
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/support/free-port.js';
 import { world } from '../../test/support/hub-agent.js';
@@ -11,7 +14,7 @@ import type { Peer, Ports } from './peer.js';
 const HOP = fileURLToPath(new URL('./relay-hop.js', import.meta.url));
 
 async function startHop(
-  role: 'front' | 'back',
+  role: 'front' | 'back' | 'alone',
   listen: Ports,
   dial: Ports,
 ): Promise<{ stop(): Promise<unknown> }> {
@@ -23,6 +26,19 @@ async function startHop(
   await waitListening(child, listen.probe);
   return { stop: () => child.stop('SIGKILL') };
 }
+
+export const hop: Peer = {
+  name: 'hop',
+  label: 'one bare Node hop',
+  multiplexes: false,
+  missing: () => Promise.resolve(undefined),
+  async start({ targets, route }) {
+    const ports = { bulk: await freePort(), probe: await freePort() };
+    const routed = { bulk: await route(targets.bulk), probe: await route(targets.probe) };
+    const alone = await startHop('alone', ports, routed);
+    return { ports, stop: () => alone.stop() };
+  },
+};
 
 export const relay: Peer = {
   name: 'relay',

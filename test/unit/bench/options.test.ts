@@ -5,7 +5,7 @@ import { planFor } from '../../../bench/plan.js';
 describe('command line of the bench', () => {
   it('measures everything for everyone when nothing is named', () => {
     const { peers, measures, rounds, quick } = parseOptions([]);
-    expect([...peers]).to.deep.equal(['direct', 'nowconnect', 'ssh', 'nginx', 'relay']);
+    expect([...peers]).to.deep.equal(['direct', 'nowconnect', 'ssh', 'nginx', 'relay', 'hop']);
     expect([...measures]).to.deep.equal(['throughput', 'latency', 'opens', 'stall', 'memory', 'far']);
     expect(rounds).to.equal(undefined);
     expect(quick).to.equal(false);
