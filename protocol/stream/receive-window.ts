@@ -10,7 +10,7 @@ const PRESSED_WINDOW_BYTES = 16_384;
 /** Progress of this fraction of what was granted is worth a frame at once. */
 const GRANT_FRACTION = 4;
 /** And so is this much: on a long path what is consumed and not yet granted again is a part of the window that lies idle. */
-const GRANT_BYTES = 524_288;
+const GRANT_BYTES = 262_144;
 /** A window used up within so many round trips and a moment, in which the processes on the way get their turns, holds the stream back. */
 const HELD_BACK_ROUND_TRIPS = 4;
 const TURNS_MS = 8;
@@ -102,7 +102,7 @@ export class ReceiveWindow {
   }
 
   /**
-   * True when the peer should hear of progress at once: a quarter of its credit, 512 KiB, or the FIN took effect.
+   * True when the peer should hear of progress at once: a quarter of its credit, 256 KiB, or the FIN took effect.
    * Of its credit, not of the window: under memory pressure the grants are smaller than the window.
    */
   get urgent(): boolean {

@@ -121,10 +121,10 @@ describe('a receive window', () => {
     expect([window.urgent, window.unannounced]).to.deep.equal([false, false]);
   });
 
-  it('finds 512 KiB urgent, however large the window', () => {
+  it('finds 256 KiB urgent, however large the window', () => {
     const window = new ReceiveWindow(16_777_216, 0);
     window.data(0, 4_000_000);
-    window.consume(524_287);
+    window.consume(262_143);
     expect(window.urgent).to.equal(false);
     window.consume(1);
     expect(window.urgent).to.equal(true);
