@@ -6,8 +6,11 @@ import { readU64, writeU64 } from '../wire/bytes.js';
 import { BYTES_PER_PING } from '../wire/constants.js';
 import { PathEstimate } from './path-estimate.js';
 
-/** However little the path carries, this much bulk may be under way, in bytes: two full frames. */
-const LEAST_BYTES = 131_072;
+/** However little the path carries, this much bulk may be under way, in bytes: two PINGs tell of that. */
+const LEAST_BYTES = 2 * BYTES_PER_PING;
+/** A frame of bulk, in bytes: a full one where two of them may be under way, else a small one, because it is sent as a whole. */
+const FULL_FRAME_BYTES = 65_536;
+const SMALL_FRAME_BYTES = 16_384;
 /** Until a rate is known. */
 const FIRST_BYTES = 524_288;
 /**
@@ -118,6 +121,11 @@ export class Flight {
     return Math.max(LEAST_BYTES, Math.min(this.#mostBytes, bytes));
   }
 
+  /** Most bytes of one frame of bulk. */
+  frame(now: number): number {
+    return !this.#paced || this.limit(now) >= 2 * FULL_FRAME_BYTES ? FULL_FRAME_BYTES : SMALL_FRAME_BYTES;
+  }
+
   /** Unsent bytes of one stream above which its owner is asked to pause. */
   queue(now: number): number {
     return Math.min(MOST_QUEUE_BYTES, Math.max(LEAST_QUEUE_BYTES, this.limit(now) * QUEUE_SHARE));
@@ -146,7 +154,8 @@ export class Flight {
   /** So much is under way that no PONG will tell of that a PING is due without bulk. */
   pingDue(now: number): boolean {
     const unmarked = this.#handedOver - this.#marked;
-    return this.#draining ? unmarked > 0 : unmarked >= this.limit(now) * MOST_UNMARKED;
+    if (this.#draining) return unmarked > 0;
+    return unmarked >= Math.max(BYTES_PER_PING, this.limit(now) * MOST_UNMARKED);
   }
 
   /** Something small goes. */

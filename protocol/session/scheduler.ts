@@ -13,9 +13,12 @@ const INTERACTIVE_SHARE_BYTES = 65_536;
 /** What a frame costs besides its payload, so that empty and tiny frames count too. */
 const FRAME_COST_BYTES = 64;
 
-/** Whether bulk may go now; asked when some could. */
+/** What the link takes of bulk. */
 export interface Gate {
+  /** Whether bulk may go now; asked when some could. */
   mayGo(): boolean;
+  /** Most bytes of one frame of it. */
+  frame(): number;
 }
 
 export interface Turn {
@@ -73,7 +76,7 @@ export class Scheduler {
     if (!bulkMayGo) return undefined;
     if (bulk.deficit <= 0) bulk.deficit += QUANTUM_BYTES;
     // A frame may overdraw the turn: cut to what is left of it, it would leave a rest that costs a frame of its own.
-    return { stream: bulk, most: QUANTUM_BYTES };
+    return { stream: bulk, most: Math.min(QUANTUM_BYTES, this.#gate.frame()) };
   }
 
   /** Tells what the turn's stream sent: `bytes` of payload, or 0 for a FIN alone. */

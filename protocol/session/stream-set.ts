@@ -84,7 +84,10 @@ export class StreamSet {
     this.table = new StreamTable(options.role, options.firstCid);
     this.memory = new MemoryMeter(options.bufferBytes, options.processBudget);
     this.flight = new Flight(options.paced, options.bufferBytes * UNDER_WAY_SHARE);
-    this.#scheduler = new Scheduler({ mayGo: () => this.#bulkMayGo() });
+    this.#scheduler = new Scheduler({
+      mayGo: () => this.#bulkMayGo(),
+      frame: () => this.flight.frame(this.now),
+    });
     this.#mostControl = CONTROL_SPARE + CONTROL_PER_STREAM * options.local.maxStreams;
     this.outbox = new Outbox(
       this.#scheduler,

@@ -50,8 +50,9 @@ class Path {
       }
       if (this.besideSmall && this.now % 1 === 0) this.flight.small(this.now);
       while (sent < most && this.flight.mayGo(this.now)) {
-        this.#carry(FRAME, this.flight.bulk(FRAME, this.now));
-        sent += FRAME;
+        const frame = this.flight.frame(this.now);
+        this.#carry(frame, this.flight.bulk(frame, this.now));
+        sent += frame;
       }
       if (sent < most && this.flight.pingDue(this.now)) this.ping();
     }
@@ -154,22 +155,38 @@ describe('what is under way on the link', () => {
     [100_000, 2, 'a site nearby'],
     [300_000, 50, 'far and fast'],
     [6250, 40, '50 Mbit/s'],
+    [1250, 30, '10 Mbit/s'],
+    [250, 30, '2 Mbit/s'],
   ] as const) {
     for (const besideSmall of [false, true]) {
       it(`fills the path and little more: ${name}, ${besideSmall ? 'beside small messages' : 'bulk alone'}`, () => {
         const path = new Path(rate, roundTripMs);
         path.besideSmall = besideSmall;
         path.ping();
-        path.run(20 * roundTripMs + 400);
+        // The 512 KiB of the start are two seconds on the slowest of these.
+        path.run(20 * roundTripMs + 4000);
         const before = path.now;
-        const sent = path.run(1000);
+        const sent = path.run(4000);
         expect(sent / (path.now - before) / rate).to.be.within(0.9, 1.1);
-        // What lies in front of a small message: what is under way less what is on the path, or two frames where that is more.
-        const queueMs = roundTripMs + (besideSmall ? 1 : 4);
-        expect(path.queueMs).to.be.at.most(Math.max(1.1 * queueMs + 1, (3 * FRAME) / rate));
+        // What lies in front of a small message: what is under way less what is on the path, or the least; and two frames.
+        const most = Math.max(1.1 * roundTripMs + (besideSmall ? 1 : 4), 65_536 / rate);
+        expect(path.queueMs).to.be.at.most(most + (2 * path.flight.frame(path.now)) / rate);
       });
     }
   }
+
+  it('has frames of 16 KiB where two of 64 KiB are more than the path takes', () => {
+    const path = new Path(1250, 30);
+    expect(path.flight.frame(0), 'nothing is known').to.equal(FRAME);
+    path.ping();
+    path.run(2000);
+    expect(path.flight.limit(path.now)).to.be.within(65_536, 131_071);
+    expect(path.flight.frame(path.now)).to.equal(16_384);
+    path.rate = 6250;
+    path.run(2000);
+    expect(path.flight.frame(path.now)).to.equal(FRAME);
+    expect(new Flight(false, MOST).frame(0), 'the peer is not paced').to.equal(FRAME);
+  });
 
   it('is bounded, whatever the path takes', () => {
     const path = new Path(1_000_000, 100);
@@ -207,11 +224,12 @@ describe('what is under way on the link', () => {
               path.roundTripMs *= longer;
               path.run(11_500);
               const what = `${rate} to ${path.rate} B/ms, ${roundTripMs} to ${path.roundTripMs} ms`;
-              const most = Math.min(1, MOST / path.roundTripMs / path.rate);
-              expect(path.run(4000) / 4000 / path.rate, what).to.be.above(0.8 * most);
+              const share = Math.min(1, MOST / path.roundTripMs / path.rate);
+              expect(path.run(4000) / 4000 / path.rate, what).to.be.above(0.8 * share);
               const known = path.flight.path.roundTripMs;
               expect(known, what).to.be.within(0.9 * path.roundTripMs, 1.1 * path.roundTripMs + 0.5);
-              expect(path.queueMs, what).to.be.at.most(1.1 * path.roundTripMs + 5 + (3 * FRAME) / path.rate);
+              const most = Math.max(1.2 * path.roundTripMs + 5, 65_536 / path.rate);
+              expect(path.queueMs, what).to.be.at.most(most + (2 * path.flight.frame(path.now)) / path.rate);
             }
     });
   }

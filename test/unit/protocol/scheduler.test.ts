@@ -10,7 +10,7 @@ import { Stream } from '../../../protocol/stream/stream.js';
 
 const PAYLOAD = 65_536;
 /** Bulk is never held back. */
-const OPEN = { mayGo: () => true };
+const OPEN = { mayGo: () => true, frame: () => 1_000_000 };
 
 function stream(cid: number, chunks: readonly number[] = [], peerLimit = Number.MAX_SAFE_INTEGER): Stream {
   const made = new Stream(
@@ -129,7 +129,7 @@ describe('the scheduler', () => {
 
   it('holds bulk back while it may not go, lets small messages pass, and asks only when there is bulk', () => {
     let [open, asked] = [false, 0];
-    const scheduler = new Scheduler({ mayGo: () => (asked++, open) });
+    const scheduler = new Scheduler({ ...OPEN, mayGo: () => (asked++, open) });
     const [bulk, small] = [stream(2), stream(4)];
     const type = (): void => {
       small.buffer.write(new Uint8Array(4000));
