@@ -23,7 +23,7 @@ export interface Plan {
 
 const DEFAULT: Plan = {
   rounds: 5,
-  budgetMs: 560_000,
+  budgetMs: 580_000,
   warmMs: 250,
   bulkMs: 700,
   manyMs: 1500,

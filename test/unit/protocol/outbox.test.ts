@@ -103,6 +103,24 @@ describe('the packing of messages', () => {
     expect(lone.sent()).to.deep.equal([]);
   });
 
+  it('sends small frames where the path takes less than two full ones', () => {
+    const lone = accepted(1, { paced: true, maxWindowBytes: 16_777_216 });
+    for (let n = 0; n < 20; n++) lone.session.write(2, randomBytes(65_536));
+    const payloads = (): number[] =>
+      lone.sent().flatMap((frame) => (frame.type === FrameType.Data ? [frame.payload.length] : []));
+    expect(Math.min(...payloads())).to.be.above(60_000);
+    // A frame in 400 ms, told by one PONG after the other.
+    let last: number[] = [];
+    for (let number = 2; number < 30; number++) {
+      lone.now = 100 + 400 * (number - 2);
+      lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, number]) });
+      const sent = payloads();
+      if (sent.length > 0) last = sent;
+    }
+    expect(last).to.have.length.above(0);
+    expect(Math.max(...last)).to.equal(16_384);
+  });
+
   it('leaves room for the header of the link in whatever it makes itself', () => {
     const lone = accepted(1);
     lone.session.write(2, randomBytes(100_000));

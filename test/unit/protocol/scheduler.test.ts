@@ -74,6 +74,14 @@ describe('the scheduler', () => {
     });
   }
 
+  it('cuts a turn into the frames that the link takes, and gives nobody more turns for it', () => {
+    const scheduler = new Scheduler({ ...OPEN, frame: () => 16_384 });
+    for (const cid of [2, 4]) scheduler.activate(stream(cid, [200_000]));
+    const frames = Array.from({ length: 8 }, () => play(scheduler)!);
+    expect(frames.map(({ bytes }) => bytes)).to.deep.equal(Array.from({ length: 8 }, () => 16_384));
+    expect(frames.map(({ turn }) => turn.stream.cid)).to.deep.equal([2, 2, 2, 2, 4, 4, 4, 4]);
+  });
+
   it('lets a keystroke go ahead of everything bulky', () => {
     const scheduler = new Scheduler(OPEN);
     for (let cid = 2; cid < 40; cid += 2) scheduler.activate(stream(cid, [200_000]));
