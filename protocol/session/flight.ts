@@ -11,13 +11,16 @@ const LEAST_BYTES = 2 * BYTES_PER_PING;
 /** A frame of bulk, in bytes: a full one where two of them may be under way, else a small one, because it is sent as a whole. */
 const FULL_FRAME_BYTES = 65_536;
 const SMALL_FRAME_BYTES = 16_384;
-/** Until a rate is known. */
-const FIRST_BYTES = 524_288;
+/** Until a rate is known: so much on the first link, and on the next as much as on the one before it, but no more than this. */
+const FIRST_BYTES = 131_072;
+const MOST_FIRST_BYTES = 524_288;
 /**
  * What the path takes in so many of its round trips, and in a moment in which the processes on the way get their turns. One round trip
  * would do on a path that delays everything alike; twice that lets it start quickly, and bears PONGs that are late or come in lumps.
  */
 const ROUND_TRIPS = 2;
+/** While the rate still grows on a new link: what is told of a rate is two round trips old. */
+const ROUND_TRIPS_AT_START = 4;
 const TURNS_MS = 4;
 /** The moment while somebody types, or waits for small answers, behind all that is under way. */
 const TURNS_BESIDE_SMALL_MS = 1;
@@ -68,6 +71,8 @@ export class Flight {
   readonly #paced: boolean;
   readonly #mostBytes: number;
   readonly path = new PathEstimate();
+  /** What may be under way until a rate is known. */
+  #firstBytes = FIRST_BYTES;
   #pings = 0;
   /** Oldest first. */
   #awaited: Ping[] = [];
@@ -105,6 +110,7 @@ export class Flight {
 
   /** Another link: nothing is under way on it, and it is another path. */
   newLink(): void {
+    if (this.path.rate > 0) this.#firstBytes = Math.min(MOST_FIRST_BYTES, this.#pathTakes(TURNS_MS));
     this.#awaited = [];
     this.#handedOver = this.#marked = this.#arrived = 0;
     this.#held = this.#draining = this.#measuring = false;
@@ -114,10 +120,13 @@ export class Flight {
 
   /** Bytes of bulk that may be under way. */
   limit(now: number): number {
-    const { roundTripMs, rate } = this.path;
-    if (rate === 0) return FIRST_BYTES;
-    const turnsMs = now - this.#smallAt < SMALL_MS ? TURNS_BESIDE_SMALL_MS : TURNS_MS;
-    const bytes = rate * (ROUND_TRIPS * roundTripMs + turnsMs);
+    if (this.path.rate === 0) return this.#firstBytes;
+    return this.#pathTakes(now - this.#smallAt < SMALL_MS ? TURNS_BESIDE_SMALL_MS : TURNS_MS);
+  }
+
+  #pathTakes(turnsMs: number): number {
+    const { roundTripMs, rate, starting } = this.path;
+    const bytes = rate * ((starting ? ROUND_TRIPS_AT_START : ROUND_TRIPS) * roundTripMs + turnsMs);
     return Math.max(LEAST_BYTES, Math.min(this.#mostBytes, bytes));
   }
 

@@ -16,6 +16,9 @@ const SURE_AT_LEAST_ROUND_TRIPS = 30;
 /** A rate is taken over a round trip, and at least this long; of the last few the greatest counts, together with its neighbour. */
 const SPAN_MS = 20;
 const SPANS = 4;
+/** On a new link the rate is found when it has not grown by this factor in so many spans, as in the STARTUP of BBR. */
+const GROWTH = 1.25;
+const SPANS_WITHOUT_GROWTH = 3;
 
 interface Span {
   readonly bytes: number;
@@ -34,6 +37,9 @@ export class PathEstimate {
   /** Of the last spans. */
   #spans: Span[] = [];
   #rate = 0;
+  /** The rate that counts as the last growth, and spans since then. */
+  #grownTo = 0;
+  #spansSince = 0;
   /** undefined: it begins when something arrives. */
   #spanAt: number | undefined;
   #spanBytes = 0;
@@ -56,12 +62,18 @@ export class PathEstimate {
     return this.#rate;
   }
 
+  /** The rate still grows: the path takes more than it was ever given on this link. */
+  get starting(): boolean {
+    return this.#spansSince < SPANS_WITHOUT_GROWTH;
+  }
+
   /** Another link is another path; what windows need to know of the old one counts until the first PONG. */
   newLink(): void {
     this.#samples = 0;
     this.#anew = true;
     this.#spans = [];
-    this.#rate = this.#peak = 0;
+    this.#rate = this.#peak = this.#grownTo = 0;
+    this.#spansSince = 0;
     this.begin();
   }
 
@@ -127,6 +139,11 @@ export class PathEstimate {
     if (this.#spans.length > SPANS) this.#spans.shift();
     this.#rate = greatestRate(this.#spans);
     this.#peak = Math.max(this.#peak, this.#rate);
+    if (!this.starting) return;
+    this.#spansSince++;
+    if (this.#rate < GROWTH * this.#grownTo) return;
+    this.#grownTo = this.#rate;
+    this.#spansSince = 0;
   }
 }
 

@@ -32,7 +32,7 @@ export interface StreamSetOptions {
 }
 
 /** Of what a session may hold, so much may be under way: the rest is for what waits for its turn. */
-const UNDER_WAY_SHARE = 3 / 8;
+const UNDER_WAY_SHARE = 1 / 2;
 /** Unsent bytes of one stream above which its owner is asked to pause when memory is short. */
 const PRESSED_QUEUE_BYTES = 16_384;
 /** How long small progress waits for company before it is announced. */

@@ -68,9 +68,9 @@ class Path {
 describe('what is under way on the link', () => {
   it('is bulk whose PING was not answered', () => {
     const flight = new Flight(true, MOST);
-    expect([flight.bulk(40_000, 0), flight.bulk(30_000, 0)]).to.deep.equal([undefined, undefined]);
-    expect(flight.bulk(FRAME, 0), 'behind 70,000 bytes').to.equal(1);
-    expect([flight.underWay, flight.awaited]).to.deep.equal([70_000 + FRAME, 1]);
+    expect([flight.bulk(20_000, 0), flight.bulk(15_000, 0)]).to.deep.equal([undefined, undefined]);
+    expect(flight.bulk(FRAME, 0), 'behind 35,000 bytes').to.equal(1);
+    expect([flight.underWay, flight.awaited]).to.deep.equal([35_000 + FRAME, 1]);
     expect(flight.pong(nonceOf(1), 7)).to.deep.equal({ number: 1, mark: true, roundTripMs: 7 });
     expect([flight.underWay, flight.awaited]).to.deep.equal([FRAME, 0]);
   });
@@ -95,16 +95,16 @@ describe('what is under way on the link', () => {
     expect(flight.ping(6)).to.equal(2);
   });
 
-  it('holds bulk back from 512 KiB on while nothing is known', () => {
+  it('holds bulk back from 128 KiB on while nothing is known', () => {
     const flight = new Flight(true, MOST);
-    for (let sent = 0; sent < 8; sent++) {
+    for (let sent = 0; sent < 2; sent++) {
       expect(flight.mayGo(0)).to.equal(true);
       flight.bulk(FRAME, 0);
     }
     expect(flight.mayGo(0)).to.equal(false);
     // Also where no PING went with it yet: one is due.
     const first = new Flight(true, MOST);
-    first.bulk(8 * FRAME, 0);
+    first.bulk(2 * FRAME, 0);
     expect([first.mayGo(0), first.awaited, first.pingDue(0)]).to.deep.equal([false, 0, true]);
   });
 
@@ -137,7 +137,7 @@ describe('what is under way on the link', () => {
     expect(flight.mayGo(10_101)).to.equal(true);
     flight.bulk(FRAME, 10_101);
     expect(flight.mayGo(10_101), 'and from then on').to.equal(true);
-    flight.pong(nonceOf(7), 10_102);
+    flight.pong(nonceOf(2), 10_102);
     flight.bulk(40 * FRAME, 10_102);
     expect(flight.mayGo(10_102), 'until they are').to.equal(false);
   });
@@ -163,8 +163,7 @@ describe('what is under way on the link', () => {
         const path = new Path(rate, roundTripMs);
         path.besideSmall = besideSmall;
         path.ping();
-        // The 512 KiB of the start are two seconds on the slowest of these.
-        path.run(20 * roundTripMs + 4000);
+        path.run(20 * roundTripMs + 2000);
         const before = path.now;
         const sent = path.run(4000);
         expect(sent / (path.now - before) / rate).to.be.within(0.9, 1.1);
@@ -174,6 +173,42 @@ describe('what is under way on the link', () => {
       });
     }
   }
+
+  it('grows quickly at the start, and is what the path takes soon after it is full', () => {
+    // With two round trips under way from the start it would be 0.21, 0.04 and 0.92.
+    for (const [rate, roundTripMs, share] of [
+      [25_000, 100, 0.7],
+      [300_000, 50, 0.25],
+      [6250, 40, 1],
+    ] as const) {
+      const path = new Path(rate, roundTripMs);
+      path.ping();
+      expect(path.run(10 * roundTripMs) / (10 * roundTripMs * rate), 'at first').to.be.above(share);
+      path.run(20 * roundTripMs);
+      expect(path.queueMs, 'later').to.be.at.most(1.1 * roundTripMs + 5);
+    }
+  });
+
+  it('begins on another link with what the last one took, but with 512 KiB at most', () => {
+    for (const [rate, roundTripMs, first] of [
+      [250, 30, 65_536],
+      [2500, 30, 2500 * 64],
+      [100_000, 50, 524_288],
+    ] as const) {
+      const path = new Path(rate, roundTripMs);
+      expect(path.flight.limit(0)).to.equal(131_072);
+      path.ping();
+      path.run(4000);
+      path.flight.small(path.now);
+      path.flight.newLink();
+      expect(path.flight.limit(path.now)).to.be.within(0.95 * first, 1.05 * first);
+      path.flight.newLink();
+      expect(path.flight.limit(path.now), 'and after one that told nothing').to.be.within(
+        0.95 * first,
+        1.05 * first,
+      );
+    }
+  });
 
   it('has frames of 16 KiB where two of 64 KiB are more than the path takes', () => {
     const path = new Path(1250, 30);
@@ -253,7 +288,7 @@ describe('what is under way on the link', () => {
     path.run(9900);
     expect(path.flight.underWay).to.be.above(400_000);
     let least = Infinity;
-    for (let ms = 0; ms < 400; ms++) {
+    for (let ms = 0; ms < 1000; ms++) {
       path.run(1);
       least = Math.min(least, path.flight.underWay);
     }

@@ -71,35 +71,37 @@ describe('the packing of messages', () => {
     for (let n = 0; n < 3; n++) lone.session.write(2, randomBytes(60_000));
     const frames = lone.messages().map((message) => types(message));
     const pings = frames.flat().filter((type) => type === FrameType.Ping).length;
-    // One behind each 64 KiB, in the messages of the payloads.
-    expect(pings).to.equal(2);
+    // One behind each 32 KiB, in the messages of the payloads.
+    expect(pings).to.equal(3);
     expect(frames.every((message) => message.includes(FrameType.Data))).to.equal(true);
     const large = accepted(1, { paced: true });
     for (let n = 0; n < 3; n++) large.session.write(2, randomBytes(65_536));
     const messages = large.messages();
+    // The third has to wait: 128 KiB are under way, and nothing is known of the path.
     expect(messages.map((message) => types(message))).to.deep.equal([
       [FrameType.Data],
       [FrameType.Ping, FrameType.Data],
-      [FrameType.Ping, FrameType.Data],
+      [FrameType.Ping],
     ]);
   });
 
   it('sends a PING without bulk when bulk has to wait and much of it has none behind it', () => {
     const lone = accepted(1, { paced: true, maxWindowBytes: 16_777_216 });
-    // Of 512 KiB, what is sent while nothing is known of the path, all but the last frame has one.
     for (let n = 0; n < 20; n++) lone.session.write(2, randomBytes(65_536));
-    expect(lone.sent().at(-1)?.type).to.equal(FrameType.Data);
+    const { Data, Ping } = FrameType;
+    // 128 KiB while nothing is known of the path: the second frame would have none behind it.
+    expect(lone.sent().map(({ type }) => type)).to.deep.equal([Data, Ping, Data, Ping]);
     /** What goes out when the PONG of that number has come. */
     const after = (number: number): number[] => {
-      lone.now = 100 + 80 * (number - 2);
+      lone.now = 100 + 5 * (number - 2);
       lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, number]) });
       return lone.sent().map(({ type }) => type);
     };
-    // A frame in 80 ms: nothing is known until the PONG of a PING that went after the first one came.
-    for (let number = 2; number <= 8; number++) {
-      expect(after(number)).to.deep.equal([FrameType.Ping, FrameType.Data]);
-    }
-    expect(after(9), '203 KiB may be under way').to.deep.equal([FrameType.Ping]);
+    for (let number = 2; number <= 5; number++) expect(after(number)).to.deep.equal([Data, Ping]);
+    // Now a rate is known, and what goes behind the last PING is less than a quarter of what may be under way.
+    const more = after(6);
+    expect(more).to.have.length.above(8);
+    expect(more.at(-1)).to.equal(Data);
     expect(lone.sent()).to.deep.equal([]);
   });
 

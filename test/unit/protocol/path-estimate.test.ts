@@ -111,6 +111,26 @@ describe('what is known of the path', () => {
       expect(path.rate).to.equal(250);
     });
 
+    it('is being found until it has not grown by a quarter in three spans, on each link anew', () => {
+      const path = new PathEstimate();
+      const starting = (...bytes: readonly number[]): boolean[] =>
+        bytes.map((count) => {
+          span(path, count);
+          return path.starting;
+        });
+      expect(path.starting, 'nothing is known').to.equal(true);
+      // Over two spans in a row: 50, 75, 100 bytes a millisecond, and no quarter more from then on.
+      expect(starting(1000, 2000, 2000)).to.deep.equal([true, true, true]);
+      expect(starting(2400, 2400)).to.deep.equal([true, true]);
+      span(path, 1000, { held: false });
+      expect(path.starting, 'there was less to send').to.equal(true);
+      expect(starting(2400, 8000)).to.deep.equal([false, false]);
+      path.measureAnew(0);
+      expect(path.starting, 'it is known').to.equal(false);
+      path.newLink();
+      expect(starting(1000)).to.deep.equal([true]);
+    });
+
     it('is taken over a round trip where that is longer', () => {
       const path = new PathEstimate();
       path.measured(100, 0);

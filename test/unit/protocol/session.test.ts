@@ -141,14 +141,14 @@ describe('a session', () => {
       return { sim, cids, small, underWay: () => sim.linkBytes - arrived() };
     }
 
-    it('hands over 512 KiB before it knows what has arrived, and everything to a peer that is not paced', () => {
+    it('hands over 128 KiB before it knows what has arrived, and everything to a peer that is not paced', () => {
       for (const [paced, most] of [
-        [true, 600_000],
+        [true, 132_000],
         [false, Infinity],
       ] as const) {
         const { sim, underWay } = bulk(4, paced);
         while (sim.step());
-        expect(underWay(), `paced: ${paced}`).to.be.within(500_000, most);
+        expect(underWay(), `paced: ${paced}`).to.be.within(131_072, most);
         if (!paced) expect(underWay()).to.be.above(100 * WINDOW);
         sim.runUntilIdle();
       }
