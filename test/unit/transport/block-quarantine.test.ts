@@ -88,7 +88,7 @@ describe('a block that the peer claims to have', () => {
     const hoard = new Hoard(honest);
     const stream = hoard.open();
     hoard.opened(stream.cid);
-    const chunks = Array.from({ length: 6 }, filled);
+    const chunks = Array.from({ length: 2 }, filled);
     for (const { block } of chunks) stream.write(block, BLOCK_ROOM);
     await nextTurn();
     hoard.claim(

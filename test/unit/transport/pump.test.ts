@@ -55,7 +55,7 @@ describe('Pump: messages out', () => {
   it('gives the link one message after the other only as long as it is writable', async () => {
     const peer = { windowBytes: 262_144, maxStreams: 100, maxPayload: 16_384 };
     const harness = new PumpHarness('hub', { peer });
-    open(harness, 'a').write(new Uint8Array(262_144));
+    open(harness, 'a').write(new Uint8Array(131_072));
     harness.link.room = 1;
     await nextTurn();
     expect(harness.link.messages).to.have.length(1);
@@ -65,7 +65,7 @@ describe('Pump: messages out', () => {
     const bytes = harness.link
       .frames()
       .map((frame) => (frame.type === FrameType.Data ? frame.payload.length : 0));
-    expect(bytes.reduce((sum, count) => sum + count, 0)).to.equal(262_144);
+    expect(bytes.reduce((sum, count) => sum + count, 0)).to.equal(131_072);
   });
 
   it('announces small progress when its time has come, without any further call', async () => {
