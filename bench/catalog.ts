@@ -92,6 +92,7 @@ export const METRICS: readonly Metric[] = [
     digits: 2,
     noRatio: true,
   })),
+  { id: 'farFirst', label: '50 ms path, first second of a tunnel', unit: 'MB/s', digits: 0 },
   { id: 'far1', label: '50 ms path, 1 down', unit: 'MB/s', digits: 0 },
   { id: 'far8', label: '50 ms path, 8 down', unit: 'MB/s', digits: 0 },
   { id: 'farOpenMs', label: '50 ms path, open + first echo', unit: 'ms', digits: 1 },

@@ -4,10 +4,17 @@ import { bulk } from './bulk.js';
 import type { Measurement } from './measure.js';
 
 export const slowPath: Measurement = async (peer, loads, plan) => {
-  const values: Record<string, number> = {};
+  const down = { port: peer.ports.bulk, direction: 'down' } as const;
+  // Before anything else: how soon a new tunnel finds out what the path takes.
+  const first = await bulk(loads.bulk, { ...down, streams: 1, warmMs: 0, ms: plan.slowPathFirstMs });
+  const values: Record<string, number> = { farFirst: first.mbPerSec };
   for (const streams of [1, 8]) {
-    const run = { port: peer.ports.bulk, streams, direction: 'down' } as const;
-    const result = await bulk(loads.bulk, { ...run, warmMs: plan.slowPathWarmMs, ms: plan.slowPathMs });
+    const result = await bulk(loads.bulk, {
+      ...down,
+      streams,
+      warmMs: plan.slowPathWarmMs,
+      ms: plan.slowPathMs,
+    });
     values[`far${streams}`] = result.mbPerSec;
   }
   const order = { port: peer.ports.probe, count: plan.slowPathOpens };
