@@ -31,7 +31,8 @@ const HELLO_ACK_TIMEOUT_MS = 10_000;
 const FIRST_WINDOW_BYTES = 65_536;
 /** The agent's own budgets; its file has no keys for them. */
 const WINDOW_BYTES = 262_144;
-const MAX_WINDOW_BYTES = 16_777_216;
+/** Twice the hub's default: where the operator raises `limits.max_window_bytes`, the agent goes along so far. */
+const MAX_WINDOW_BYTES = 33_554_432;
 const TUNNEL_BUFFER_BYTES = 67_108_864;
 
 export interface DialContext {

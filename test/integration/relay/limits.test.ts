@@ -1,9 +1,12 @@
+import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import { attempt, expectEcho, readToEnd } from '../../support/tcp-client.js';
 import { echo } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
 import { NO_PROXY } from '../../unit/hub-listeners/listener-config.js';
 import { Site, useSite } from './site.js';
+
+const MIB = 1024 * 1024;
 
 describe('the limits of a hub', () => {
   const held = useSite();
@@ -32,6 +35,26 @@ describe('the limits of a hub', () => {
     expect((await readToEnd(client)).how).to.equal('ECONNRESET');
     await site.book.wait('stream_closed', { reason: 'idle_timeout' });
     await waitFor('the target to be left', () => target.sockets.size === 0);
+  });
+
+  it('max_window_bytes of 32 MiB is what a stream may have in flight, because the agent goes along', async () => {
+    const limits = { windowBytes: 32 * MIB, maxWindowBytes: 32 * MIB };
+    const site = (held.site = await Site.start({ web: {} }, { limits }));
+    const endless = (socket: Socket): void => {
+      const more = (): void => {
+        while (socket.write(Buffer.alloc(MIB)));
+      };
+      socket.on('drain', more);
+      more();
+    };
+    await site.agent({ web: (await site.target(endless)).port });
+    const client = await site.client('web');
+    client.pause();
+    // What the client's kernel did not take.
+    await waitFor('the window to be full', async () => (await site.scraped('buffered_bytes')) > 24 * MIB, {
+      timeoutMs: 8000,
+    });
+    expect(await site.scraped('buffered_bytes')).to.be.at.most(32 * MIB);
   });
 
   it('the agent has an idle timeout of its own', async () => {
