@@ -131,6 +131,7 @@ export class PathEstimate {
     if (ms < Math.max(SPAN_MS, this.#latestMs)) return;
     // With less to send than the path would take, a rate says only that it is at least that.
     if (this.#spanHeld || this.#spanBytes / ms > this.#rate) this.#add({ bytes: this.#spanBytes, ms });
+    if (this.starting) this.#watchGrowth();
     this.#begin(now);
   }
 
@@ -139,11 +140,14 @@ export class PathEstimate {
     if (this.#spans.length > SPANS) this.#spans.shift();
     this.#rate = greatestRate(this.#spans);
     this.#peak = Math.max(this.#peak, this.#rate);
-    if (!this.starting) return;
-    this.#spansSince++;
-    if (this.#rate < GROWTH * this.#grownTo) return;
-    this.#grownTo = this.#rate;
-    this.#spansSince = 0;
+  }
+
+  /** Where there was less to send than may be under way, that nothing grows says nothing. */
+  #watchGrowth(): void {
+    if (this.#rate >= GROWTH * this.#grownTo) {
+      this.#grownTo = this.#rate;
+      this.#spansSince = 0;
+    } else if (this.#spanHeld) this.#spansSince++;
   }
 }
 

@@ -122,7 +122,7 @@ describe('what is known of the path', () => {
       // Over two spans in a row: 50, 75, 100 bytes a millisecond, and no quarter more from then on.
       expect(starting(1000, 2000, 2000)).to.deep.equal([true, true, true]);
       expect(starting(2400, 2400)).to.deep.equal([true, true]);
-      span(path, 1000, { held: false });
+      for (let bytes = 2410; bytes < 2460; bytes += 10) span(path, bytes, { held: false });
       expect(path.starting, 'there was less to send').to.equal(true);
       expect(starting(2400, 8000)).to.deep.equal([false, false]);
       path.measureAnew(0);
