@@ -41,7 +41,7 @@ describe('a tunnel whose link is lost', () => {
     );
     let lost = 0;
     for (let cuts = 1; cuts <= 2; cuts += 1) {
-      lost += await within(10_000, 'a cut that loses bytes', path.cutLosing(4 * MIB, LOST_BYTES));
+      lost += await within(8000, 'a cut that loses bytes', path.cutLosing(4 * MIB, LOST_BYTES));
       await waitFor('the resume', () => site.book.of('session_resumed').length === cuts);
     }
     await Promise.all(exchanges);
