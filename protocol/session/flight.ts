@@ -19,9 +19,10 @@ const MOST_FIRST_BYTES = 524_288;
  * would do on a path that delays everything alike; twice that lets it start quickly, and bears PONGs that are late or come in lumps.
  */
 const ROUND_TRIPS = 2;
-/** While the rate still grows on a new link: what is told of a rate is two round trips old. */
-const ROUND_TRIPS_AT_START = 4;
 const TURNS_MS = 4;
+/** So many times as much while the rate still grows: what is told of a rate is two round trips old. Less where the peer sends bulk too. */
+const AT_START = 2;
+const AT_START_IN_A_CROWD = 1.5;
 /** The moment while somebody types, or waits for small answers, behind all that is under way. */
 const TURNS_BESIDE_SMALL_MS = 1;
 const SMALL_MS = 250;
@@ -46,6 +47,8 @@ const PATIENCE_MS = 10_000;
 interface Ping {
   readonly number: number;
   readonly sentAt: number;
+  /** Bytes that the peer had sent by then. */
+  readonly received: number;
   /** It is about the bulk: its round trip is mostly our own queue. */
   readonly mark: boolean;
   /** Bulk handed over before it. */
@@ -125,8 +128,9 @@ export class Flight {
   }
 
   #pathTakes(turnsMs: number): number {
-    const { roundTripMs, rate, starting } = this.path;
-    const bytes = rate * ((starting ? ROUND_TRIPS_AT_START : ROUND_TRIPS) * roundTripMs + turnsMs);
+    const { roundTripMs, rate, starting, crowded } = this.path;
+    const times = starting ? (crowded ? AT_START_IN_A_CROWD : AT_START) : 1;
+    const bytes = times * rate * (ROUND_TRIPS * roundTripMs + turnsMs);
     return Math.max(LEAST_BYTES, Math.min(this.#mostBytes, bytes));
   }
 
@@ -192,7 +196,8 @@ export class Flight {
   ping(now: number, mark = false): number {
     this.#marked = this.#handedOver;
     if (this.#awaited.length >= MOST_AWAITED) this.#awaited.shift();
-    this.#awaited.push({ number: ++this.#pings, sentAt: now, mark, position: this.#handedOver });
+    const { received } = this.path;
+    this.#awaited.push({ number: ++this.#pings, sentAt: now, received, mark, position: this.#handedOver });
     return this.#pings;
   }
 
@@ -205,7 +210,7 @@ export class Flight {
     if (ping === undefined) return undefined;
     this.#awaited.splice(0, at + 1);
     const roundTripMs = now - ping.sentAt;
-    this.path.measured(roundTripMs, now);
+    this.path.measured(roundTripMs, now, ping.received);
     if (ping.position > this.#arrived) {
       this.path.arrived(ping.position - this.#arrived, now);
       this.#arrived = ping.position;

@@ -180,6 +180,7 @@ export class FrameReceiver {
 
   #onData(stream: Stream, frame: DataFrame): void {
     stream.onData(frame.seq, frame.payload.length);
+    this.#streams.flight.path.receive(frame.payload.length);
     this.#streams.memory.addReceive(frame.payload.length);
     this.#emit({ type: 'data', cid: frame.cid, bytes: frame.payload });
   }

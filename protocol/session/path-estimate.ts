@@ -19,6 +19,17 @@ const SPANS = 4;
 /** On a new link the rate is found when it has not grown by this factor in so many spans, as in the STARTUP of BBR. */
 const GROWTH = 1.25;
 const SPANS_WITHOUT_GROWTH = 3;
+/**
+ * A peer that sends so much while we measure makes a crowd: PONGs wait behind its bulk as PINGs wait behind ours, and nobody can tell
+ * the two queues apart. So a rate that the peer's queue holds down looks right, and would stay. In a crowd each looks now and then
+ * whether more is to be had, and remembers rates for longer, because the other may just be looking.
+ */
+const CROWD_BYTES = 32_768;
+const SPANS_BETWEEN_LOOKS = 24;
+const GROWTH_IN_A_CROWD = 1.15;
+const SPANS_IN_A_CROWD = 40;
+/** With nothing of ours under way, so much of a round trip is the path: the peer's queue keeps to the same bound as ours. */
+const SHARE_OF_THE_PATH = 1 / 2;
 
 interface Span {
   readonly bytes: number;
@@ -44,6 +55,10 @@ export class PathEstimate {
   #spanAt: number | undefined;
   #spanBytes = 0;
   #spanHeld = false;
+  /** Bytes that the peer has sent, in all and before the span. */
+  #received = 0;
+  #receivedBefore = 0;
+  #crowded = false;
 
   /** The shortest round trip, in milliseconds; 0 = not known yet. */
   get roundTripMs(): number {
@@ -62,6 +77,15 @@ export class PathEstimate {
     return this.#rate;
   }
 
+  /** Payload bytes of the peer so far. */
+  get received(): number {
+    return this.#received;
+  }
+  /** The peer sends bulk too. */
+  get crowded(): boolean {
+    return this.#crowded;
+  }
+
   /** The rate still grows: the path takes more than it was ever given on this link. */
   get starting(): boolean {
     return this.#spansSince < SPANS_WITHOUT_GROWTH;
@@ -74,14 +98,22 @@ export class PathEstimate {
     this.#spans = [];
     this.#rate = this.#peak = this.#grownTo = 0;
     this.#spansSince = 0;
+    this.#crowded = false;
     this.begin();
   }
 
-  /** A PONG came. */
-  measured(ms: number, now: number): void {
+  /** The peer sent that much payload. */
+  receive(bytes: number): void {
+    this.#received += bytes;
+  }
+
+  /** A PONG came. @param received bytes of the peer when its PING went */
+  measured(ms: number, now: number, received: number): void {
     this.#samples++;
     this.#latestMs = ms;
-    if (this.#anew || ms < this.#roundTripMs) this.#roundTripMs = ms;
+    const crowded = this.#received - received >= CROWD_BYTES;
+    const shortest = this.#anew ? Infinity : this.#roundTripMs;
+    this.#roundTripMs = Math.min(shortest, this.#anew && crowded ? ms * SHARE_OF_THE_PATH : ms);
     this.#anew = false;
     if (ms > NEAR * this.#roundTripMs + NEAR_MS) return;
     this.#sureAt = now;
@@ -91,9 +123,11 @@ export class PathEstimate {
   /** Whether the path may have become longer. Only a round trip with nothing else under way can tell. */
   inDoubt(now: number): boolean {
     const ms = now - this.#sureAt;
-    if (ms >= SURE_MS) return true;
+    const slower = this.#rate < LOSS * this.#peak;
+    // In a crowd no round trip is as short as the path, and rates go up and down.
+    if (this.#crowded) return ms >= SURE_MS && slower;
     const least = Math.max(SURE_AT_LEAST_MS, SURE_AT_LEAST_ROUND_TRIPS * this.#roundTripMs);
-    return ms >= least && this.#rate < LOSS * this.#peak;
+    return ms >= SURE_MS || (ms >= least && slower);
   }
 
   /** Nothing is under way: the next round trip is the path's. */
@@ -118,6 +152,7 @@ export class PathEstimate {
     this.#spanAt = now;
     this.#spanBytes = 0;
     this.#spanHeld = false;
+    this.#receivedBefore = this.#received;
   }
 
   /** That much more bulk has arrived. */
@@ -129,25 +164,32 @@ export class PathEstimate {
     this.#spanBytes += bytes;
     const ms = now - this.#spanAt;
     if (ms < Math.max(SPAN_MS, this.#latestMs)) return;
+    this.#crowded = this.#received - this.#receivedBefore >= CROWD_BYTES;
     // With less to send than the path would take, a rate says only that it is at least that.
     if (this.#spanHeld || this.#spanBytes / ms > this.#rate) this.#add({ bytes: this.#spanBytes, ms });
-    if (this.starting) this.#watchGrowth();
+    this.#watchGrowth();
     this.#begin(now);
   }
 
   #add(span: Span): void {
     this.#spans.push(span);
-    if (this.#spans.length > SPANS) this.#spans.shift();
+    while (this.#spans.length > (this.#crowded ? SPANS_IN_A_CROWD : SPANS)) this.#spans.shift();
     this.#rate = greatestRate(this.#spans);
     this.#peak = Math.max(this.#peak, this.#rate);
   }
 
   /** Where there was less to send than may be under way, that nothing grows says nothing. */
   #watchGrowth(): void {
-    if (this.#rate >= GROWTH * this.#grownTo) {
+    if (this.starting && this.#rate >= (this.#crowded ? GROWTH_IN_A_CROWD : GROWTH) * this.#grownTo) {
       this.#grownTo = this.#rate;
       this.#spansSince = 0;
-    } else if (this.#spanHeld) this.#spansSince++;
+      return;
+    }
+    if (this.#spanHeld && (this.starting || this.#crowded)) this.#spansSince++;
+    if (this.#spansSince < SPANS_WITHOUT_GROWTH + SPANS_BETWEEN_LOOKS) return;
+    // A look of two spans.
+    this.#grownTo = this.#rate;
+    this.#spansSince = SPANS_WITHOUT_GROWTH - 2;
   }
 }
 
