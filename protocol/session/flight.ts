@@ -20,7 +20,7 @@ const MOST_FIRST_BYTES = 524_288;
  */
 const ROUND_TRIPS = 2;
 const TURNS_MS = 4;
-/** So many times as much while the rate still grows: what is told of a rate is two round trips old. Less where the peer sends bulk too. */
+/** So many times as much while the rate grows, or that is tried: what is told of a rate is two round trips old. Less where the peer sends bulk too. */
 const AT_START = 2;
 const AT_START_IN_A_CROWD = 1.5;
 /** The moment while somebody types, or waits for small answers, behind all that is under way. */

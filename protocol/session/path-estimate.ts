@@ -86,7 +86,7 @@ export class PathEstimate {
     return this.#crowded;
   }
 
-  /** The rate still grows: the path takes more than it was ever given on this link. */
+  /** The rate still grows, or it is tried whether it does. */
   get starting(): boolean {
     return this.#spansSince < SPANS_WITHOUT_GROWTH;
   }
