@@ -69,7 +69,7 @@ export function connectLink(options: ConnectOptions): Promise<Link> {
         // Destroying a request that is under way reports once more.
       });
       // Not destroy(): while the proxy has not given a socket yet, only this tells `httpAgent` that nobody waits for it.
-      // eslint-disable-next-line @typescript-eslint/no-deprecated
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- destroy() does not do it, see above
       request.abort();
     };
     const onAbort = (): void =>

@@ -89,10 +89,11 @@ describe('what is known of the path', () => {
 
   describe('its rate', () => {
     /** A span of 20 ms, or as long as is said, in which so many bytes arrived. */
-    function span(path: PathEstimate, bytes: number, { held = true, ms = 20 } = {}): void {
+    function span(path: PathEstimate, bytes: number, { held = true, ms = 20, ofThePeer = 0 } = {}): void {
       path.begin();
       path.arrived(1, 0);
       if (held) path.heldBack();
+      path.receive(ofThePeer);
       path.arrived(bytes, ms);
     }
 
@@ -145,14 +146,10 @@ describe('what is known of the path', () => {
       expect(starting(1000)).to.deep.equal([true]);
     });
 
-    it('is looked for again for two spans in each twenty-four while the peer sends bulk too', () => {
+    it('is looked for again for two spans after each twenty-four while the peer sends bulk too', () => {
       const path = new PathEstimate();
       const crowd = (bytes: number): boolean => {
-        path.begin();
-        path.arrived(1, 0);
-        path.heldBack();
-        path.receive(32_768);
-        path.arrived(bytes, 20);
+        span(path, bytes, { ofThePeer: 32_768 });
         return path.starting;
       };
       crowd(1000);
@@ -168,13 +165,7 @@ describe('what is known of the path', () => {
     it('is remembered for forty spans in a crowd, and is no reason for doubt there for ten seconds', () => {
       const path = new PathEstimate();
       path.measured(10, 0, 0);
-      const crowd = (bytes: number): void => {
-        path.begin();
-        path.arrived(1, 0);
-        path.heldBack();
-        path.receive(32_768);
-        path.arrived(bytes, 20);
-      };
+      const crowd = (bytes: number): void => span(path, bytes, { ofThePeer: 32_768 });
       for (let n = 0; n < 2; n++) crowd(2000);
       for (let n = 0; n < 38; n++) crowd(500);
       expect(path.rate).to.equal(100);
