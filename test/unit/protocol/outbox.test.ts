@@ -123,6 +123,29 @@ describe('the packing of messages', () => {
     expect(Math.max(...last)).to.equal(16_384);
   });
 
+  it('has less under way where the peer sends bulk too, whose queue makes round trips longer', () => {
+    /** Bytes that go while one PONG after the other comes, and as much of the peer each time. */
+    const sent = (ofThePeer: number): number => {
+      const lone = accepted(1, { paced: true, windowBytes: 16_777_216, maxWindowBytes: 16_777_216 });
+      for (let n = 0; n < 100; n++) lone.session.write(2, randomBytes(65_536));
+      let [bytes, seq] = [0, 0];
+      for (let number = 2; number < 30; number++) {
+        lone.sent();
+        lone.now = 100 + 80 * number;
+        if (ofThePeer > 0) {
+          lone.receive({ type: FrameType.Data, cid: 2, seq, payload: randomBytes(ofThePeer) });
+          seq += ofThePeer;
+          lone.session.consumed(2, ofThePeer, lone.now);
+        }
+        lone.receive({ type: FrameType.Pong, nonce: new Uint8Array([0, 0, 0, 0, 0, 0, 0, number]) });
+        for (const frame of lone.sent()) if (frame.type === FrameType.Data) bytes += frame.payload.length;
+      }
+      return bytes;
+    };
+    expect(sent(100), 'answers, not bulk').to.equal(sent(0));
+    expect(sent(32_768) / sent(0)).to.be.below(0.6);
+  });
+
   it('leaves room for the header of the link in whatever it makes itself', () => {
     const lone = accepted(1);
     lone.session.write(2, randomBytes(100_000));
