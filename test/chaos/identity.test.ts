@@ -161,7 +161,7 @@ describe('a token runs out in the middle of a transfer', function () {
     const resumed = scene.hubEvents('session_resumed').length;
     expect(scene.proxy.cut('rst')).to.equal(1);
     await scene.nextHubEvent('session_resumed', resumed);
-    expect((await talker.finish()).bytes).to.be.above(0);
+    await talker.finish();
     expect(scene.hubEvents('agent_connected')).to.have.lengthOf(1);
   });
 
@@ -209,7 +209,7 @@ describe('a clock is moved by an hour', function () {
         expect(scene.proxy.cut('rst')).to.equal(1);
         await scene.nextHubEvent('session_resumed', resumed);
         await scene.transfer(1, MEBIBYTE);
-        expect((await talker.finish()).bytes).to.be.above(0);
+        await talker.finish();
         expect(scene.hubEvents('session_suspended')).to.have.lengthOf(1);
         expect(scene.hubEvents('session_expired')).to.have.lengthOf(0);
       } finally {

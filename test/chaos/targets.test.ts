@@ -68,7 +68,7 @@ describe('a target is not there', function () {
         metrics.sum('nowconnect_streams_closed_total', { connector }) -
           metrics.sum('nowconnect_streams_closed_total', { connector, reason: 'finished' }),
       ).to.equal(ATTEMPTS);
-      expect((await bystander.finish()).bytes).to.be.above(0);
+      await bystander.finish();
       // Where nobody answers for names, the resolver keeps its sockets after the deadline: nobody can call it back.
       await waitFor('the descriptors to be closed', () => fdCount(agent.pid) <= fds, { timeoutMs: 60_000 });
       await hub.alive(

@@ -13,7 +13,7 @@ export interface BystanderReport {
   readonly longestGapMs: number;
 }
 
-/** Talks to an echo all the time, and checks every byte that comes back. */
+/** Talks to an echo from its start to its end, however short that is, and checks every byte that comes back. */
 export class Bystander {
   readonly #socket: Socket;
   readonly #source: KeyedSource;
@@ -45,6 +45,7 @@ export class Bystander {
     this.#ended.catch(() => {
       // Looked at in `finish`.
     });
+    this.#send();
     this.#timer = setInterval(() => this.#send(), EVERY_MS);
   }
 
@@ -64,11 +65,12 @@ export class Bystander {
   }
 
   /**
-   * Ends the stream.
+   * Says a last word, and ends the stream.
    * @throws when a byte was wrong or missing, or when it did not end with FIN
    */
   async finish(timeoutMs = 10_000): Promise<BystanderReport> {
     clearInterval(this.#timer);
+    this.#send();
     this.#socket.end();
     try {
       await within(timeoutMs, 'the bystander to end', this.#ended);
