@@ -20,5 +20,9 @@ export function endpointHooks(context: TunnelContext): EndpointHooks {
       metrics.tunnelConnect(overloaded ? 'limit' : status === 503 ? 'draining' : 'protocol_error');
       log.warn('tunnel_rejected', { status, why, remote: peer });
     },
+    onCrowded: (peer) => {
+      metrics.tunnelConnect('limit');
+      log.warn('tunnel_rejected', { why: 'too many connections that are no tunnel yet', remote: peer });
+    },
   };
 }

@@ -6,7 +6,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import { ConfigError, type ConfigIssue } from '../../config/issue.js';
@@ -17,6 +17,7 @@ import { offersSubprotocol } from '../../transport/websocket/handshake.js';
 import { bearerToken } from '../auth/bearer.js';
 import { AuthError } from '../auth/errors.js';
 import type { Identity } from '../auth/verify.js';
+import { MAX_PENDING, PendingConnections } from './pending-connections.js';
 
 export interface EndpointHooks {
   /** Throws AuthError. */
@@ -27,6 +28,8 @@ export interface EndpointHooks {
   onAuthFailed(error: AuthError, peer: string): void;
   /** An upgrade refused for another reason than the token. */
   onRejected(status: number, detail: string, peer: string): void;
+  /** A connection that was no tunnel yet was closed, as there are too many of its kind. */
+  onCrowded(peer: string): void;
 }
 
 /** Tokens have up to 16 KiB; the other headers need little. */
@@ -60,14 +63,20 @@ export class TunnelEndpoint {
   readonly #config: HubTunnelConfig;
   readonly #hooks: EndpointHooks;
   readonly #server: Server | HttpsServer;
+  readonly #pending: PendingConnections;
   #verifying = 0;
   #closing: Promise<void> | undefined;
 
-  /** @throws ConfigError when a TLS file cannot be used */
-  constructor(config: HubTunnelConfig, hooks: EndpointHooks) {
+  /**
+   * @param maxPending connections that may be no tunnel yet at the same time
+   * @throws ConfigError when a TLS file cannot be used
+   */
+  constructor(config: HubTunnelConfig, hooks: EndpointHooks, maxPending = MAX_PENDING) {
     this.#config = config;
     this.#hooks = hooks;
+    this.#pending = new PendingConnections(maxPending, (peer) => hooks.onCrowded(peer));
     this.#server = this.#createServer();
+    this.#server.on('connection', (socket: Socket) => this.#pending.add(socket));
     this.#server.setTimeout(IDLE_TIMEOUT_MS, (socket) => socket.destroy());
     this.#server.on('request', (request, response) => {
       const status = request.url === '/healthz' ? 200 : pathOf(request) === config.path ? 426 : 404;
@@ -174,6 +183,7 @@ export class TunnelEndpoint {
         answer(socket, 503);
       } else if (!socket.destroyed) {
         request.socket.setTimeout(0);
+        this.#pending.release(request.socket);
         acceptLink(request, socket, head, (link) => this.#hooks.onLink(link, identity));
       }
     } catch (error) {

@@ -54,6 +54,13 @@ describe('what the tunnel endpoint does with agents', () => {
     expect(book.of('tunnel_rejected').map(({ status }) => status)).to.deep.equal([503, 503, 400]);
   });
 
+  it('counts and names whoever had to go as too many were no tunnel yet', async () => {
+    const { book, hooks, connects } = make();
+    hooks.onCrowded('192.0.2.1');
+    expect(await connects('limit')).to.equal(1);
+    expect(book.of('tunnel_rejected')[0]).to.include({ remote: '192.0.2.1' });
+  });
+
   it('counts a bad token, and says which', async () => {
     const { book, metrics, hooks, connects } = make();
     hooks.onAuthFailed(new AuthError('expired', 'over'), '192.0.2.1');

@@ -22,6 +22,7 @@ describe('TunnelEndpoint over TLS', () => {
       onLink: () => undefined,
       onAuthFailed: () => undefined,
       onRejected: () => undefined,
+      onCrowded: () => undefined,
     });
     return endpoint;
   }

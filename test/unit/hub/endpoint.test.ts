@@ -63,6 +63,7 @@ describe('TunnelEndpoint', () => {
       },
       onAuthFailed: ({ reason }) => void told.push(`auth failed ${reason}`),
       onRejected: (status, detail) => void told.push(`rejected ${status} ${detail}`),
+      onCrowded: (peer) => void told.push(`crowded ${peer}`),
       ...hooks,
     });
     return endpoint;
