@@ -26,32 +26,32 @@ const suite = (folder) => mocha(`dist/test/${folder}/**/*.test.js`);
 const NODE24_SUITES = ['auth', 'bytes', 'http', 'lifecycle', 'reload', 'routing', 'token-expiry'];
 
 const STEPS = [
-  { name: 'format', command: ['npm', 'run', '--silent', 'format'], minutes: 2 },
-  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], minutes: 5 },
-  { name: 'types', command: ['npm', 'run', '--silent', 'types'], minutes: 5, needed: true },
-  { name: 'arrows', command: ['npm', 'run', '--silent', 'arrows'], minutes: 2 },
-  { name: 'dead', command: ['npm', 'run', '--silent', 'dead'], minutes: 2 },
-  { name: 'tooling', command: suite('tooling'), minutes: 3, tests: true },
-  { name: 'unit', command: suite('unit'), minutes: 5, tests: true, coverage: true },
-  { name: 'model', command: suite('model'), minutes: 10, tests: true, coverage: true, prove: true },
-  { name: 'fuzz', command: suite('fuzz'), minutes: 5, tests: true, prove: true },
+  { name: 'format', command: ['npm', 'run', '--silent', 'format'], minutes: 5 },
+  { name: 'lint', command: ['npm', 'run', '--silent', 'lint'], minutes: 15 },
+  { name: 'types', command: ['npm', 'run', '--silent', 'types'], minutes: 15, needed: true },
+  { name: 'arrows', command: ['npm', 'run', '--silent', 'arrows'], minutes: 5 },
+  { name: 'dead', command: ['npm', 'run', '--silent', 'dead'], minutes: 5 },
+  { name: 'tooling', command: suite('tooling'), minutes: 10, tests: true },
+  { name: 'unit', command: suite('unit'), minutes: 15, tests: true, coverage: true },
+  { name: 'model', command: suite('model'), minutes: 15, tests: true, coverage: true, prove: true },
+  { name: 'fuzz', command: suite('fuzz'), minutes: 15, tests: true, prove: true },
   {
     name: 'integration',
     command: suite('integration'),
-    minutes: 5,
+    minutes: 15,
     tests: true,
     coverage: true,
     prove: true,
   },
-  { name: 'load', command: ['node', 'scripts/load-modules.js'], minutes: 1, coverage: true },
-  { name: 'coverage-protocol', command: ['npm', 'run', '--silent', 'coverage:protocol'], minutes: 2 },
-  { name: 'coverage-rest', command: ['npm', 'run', '--silent', 'coverage:rest'], minutes: 2 },
-  { name: 'system', command: suite('system'), minutes: 10, tests: true, prove: true },
-  { name: 'chaos', command: suite('chaos'), minutes: 10, tests: true, prove: true },
+  { name: 'load', command: ['node', 'scripts/load-modules.js'], minutes: 5, coverage: true },
+  { name: 'coverage-protocol', command: ['npm', 'run', '--silent', 'coverage:protocol'], minutes: 5 },
+  { name: 'coverage-rest', command: ['npm', 'run', '--silent', 'coverage:rest'], minutes: 5 },
+  { name: 'system', command: suite('system'), minutes: 20, tests: true, prove: true },
+  { name: 'chaos', command: suite('chaos'), minutes: 20, tests: true, prove: true },
   {
     name: 'node24',
     command: mocha(...NODE24_SUITES.map((name) => `dist/test/system/${name}.test.js`)),
-    minutes: 6,
+    minutes: 15,
     tests: true,
     env: {
       NC_TEST_NODE: resolve(`test/node24/node_modules/node-${process.platform}-${process.arch}/bin/node`),
@@ -88,7 +88,7 @@ function run(step, countsFile, prove) {
         );
         killGroup();
       },
-      step.minutes * MINUTE_MS * (prove ? 12 : 1),
+      step.minutes * MINUTE_MS * (prove ? 6 : 1),
     );
     const onSignal = (signal) => {
       killGroup();

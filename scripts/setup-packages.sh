@@ -50,9 +50,13 @@ printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod +x "$policy"
 export DEBIAN_FRONTEND=noninteractive
 echo "nowconnect: installing Debian packages: $(echo $missing)"
-apt-get update -q
-# shellcheck disable=SC2086 # a list of package names
-apt-get install -q -y --no-install-recommends $missing
+# A mirror that stumbles is asked again, and somebody else's apt-get is waited for.
+apt="apt-get -q -o Acquire::Retries=5 -o DPkg::Lock::Timeout=300"
+# shellcheck disable=SC2086 # options, a list of package names
+{
+  $apt update
+  $apt install -y --no-install-recommends $missing
+}
 
 PATH=$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin)
 missing=$(missing_packages)

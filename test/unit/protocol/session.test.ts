@@ -195,6 +195,26 @@ describe('a session', () => {
     expect(sim.hub.session.budget(999)).to.equal(0);
   });
 
+  it('measures the path of a new link four times at most, the PING at its start included, one after the other', () => {
+    const lone = new LoneSession('agent', { resumeGraceMs: 60_000 });
+    const pings = (): Uint8Array[] =>
+      lone.sent().flatMap((frame) => (frame.type === FrameType.Ping ? [frame.nonce] : []));
+    let measured = 0;
+    for (let round = 0; round < 8; round++) {
+      lone.session.measurePath(lone.now);
+      lone.session.measurePath(lone.now);
+      const nonces = pings();
+      expect(nonces.length, 'one is awaited').to.be.at.most(1);
+      measured += nonces.length;
+      lone.advance(20);
+      for (const nonce of nonces) lone.receive({ type: FrameType.Pong, nonce });
+    }
+    expect(measured).to.equal(4);
+    lone.session.linkLost('cut', lone.now);
+    lone.session.measurePath(lone.now);
+    expect(pings(), 'nobody is there').to.deep.equal([]);
+  });
+
   it('wakes an owner that only asked, and never wrote', () => {
     const lone = new LoneSession('agent');
     lone.receive({ type: FrameType.Open, cid: 2, connector: 'db', client: '', window: 0 });

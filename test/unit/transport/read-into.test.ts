@@ -158,8 +158,9 @@ describe(`readInto, on Node ${process.versions.node}`, () => {
           await sendKeyed(peer, key, 1000);
           peer.end();
           socket.read(0);
-          await waitFor('bytes to be there', () => socket.readableLength === 1000);
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          // Both must have come before the reading begins; that the end has, only Node's own state tells.
+          const { _readableState: state } = socket as unknown as { _readableState: { ended: boolean } };
+          await waitFor('bytes and end to be there', () => socket.readableLength === 1000 && state.ended);
           await new Reading(socket, key, direct).toEnd(1000);
         });
 

@@ -15,9 +15,12 @@ const serve = (socket) => {
   console.log('connected');
   process.stdin.once('data', () => {
     socket.write(Buffer.alloc(Number(bytes), 'x'), () => {
-      if (how === 'reset') socket.resetAndDestroy();
-      else socket.end();
-      setImmediate(() => require('node:fs').writeFileSync(mark, ''));
+      const done = () => require('node:fs').writeFileSync(mark, '');
+      if (how === 'fin') socket.end(done);
+      else {
+        socket.resetAndDestroy();
+        setImmediate(done);
+      }
     });
   });
 };

@@ -20,6 +20,8 @@ class Bench {
   watches = 0;
   open = 0;
   cannotWatch = false;
+  /** What is to happen in the middle of the check that found a change. */
+  onChanged: (token: string) => void = () => undefined;
   event: () => void = () => undefined;
   lose: () => void = () => undefined;
   watch!: TokenWatch;
@@ -38,7 +40,10 @@ class Bench {
     this.watch = new TokenWatch({
       file: this.file,
       knownToken,
-      onChanged: (token) => this.changes.push(token),
+      onChanged: (token) => {
+        this.changes.push(token);
+        this.onChanged(token);
+      },
       clock: this.clock,
       watchDirectory: this.watchDirectory,
     });
@@ -189,13 +194,17 @@ describe('agent/token watch', () => {
 
   it('looks again when something happens during a check', async () => {
     await watching('one');
+    bench.onChanged = (token) => {
+      if (token !== 'two') return;
+      bench.write('three');
+      bench.event();
+      bench.clock.advance(SETTLE_MS);
+    };
     bench.write('two');
     bench.event();
     bench.clock.advance(SETTLE_MS);
-    bench.write('three');
-    bench.event();
-    bench.clock.advance(SETTLE_MS);
     await waitFor('the last content', () => bench.changes.at(-1) === 'three');
+    expect(bench.changes).to.deep.equal(['two', 'three']);
   });
 
   it('calls nothing and keeps nothing after close', async () => {
