@@ -47,7 +47,7 @@ export class DescriptorWatch {
   check(): { readonly spent: boolean; readonly news: SpentDescriptors | undefined } {
     try {
       this.#files.probe();
-      this.#release ??= this.#files.reserve();
+      this.#hold();
       this.#spent = false;
       return { spent: false, news: undefined };
     } catch (error) {
@@ -70,7 +70,6 @@ export class DescriptorWatch {
     if (code === 'ENFILE') {
       return { why, limit: undefined, hint: "the whole machine's limit is reached: raise fs.file-max" };
     }
-    this.close();
     return {
       why,
       limit: this.#limit(),
@@ -78,13 +77,25 @@ export class DescriptorWatch {
     };
   }
 
+  /** Read with the descriptor that was held back for it, which is held again at once: left free it would end the spell. */
   #limit(): number | undefined {
+    this.close();
     try {
       const soft = /^Max open files\s+(\d+)/m.exec(this.#files.limits())?.[1];
       return soft === undefined ? undefined : Number(soft);
     } catch {
       // Not Linux, or somebody else was quicker.
       return undefined;
+    } finally {
+      this.#hold();
+    }
+  }
+
+  #hold(): void {
+    try {
+      this.#release ??= this.#files.reserve();
+    } catch {
+      // Somebody else was quicker; once there are some again it is held again.
     }
   }
 }

@@ -8,20 +8,28 @@ Max open files            40                   4096                 files
 `;
 
 class Files implements DescriptorFiles {
-  /** What a further open fails with. */
+  /** What an open fails with, of whatever is left. */
   error: string | undefined;
+  /** Descriptors that are left. */
+  free = 10;
   reserved = 0;
 
   probe(): void {
-    if (this.error !== undefined) throw Object.assign(new Error(this.error), { code: this.error });
+    const error = this.error ?? (this.free === 0 ? 'EMFILE' : undefined);
+    if (error !== undefined) throw Object.assign(new Error(error), { code: error });
   }
   reserve(): () => void {
+    this.probe();
     this.reserved += 1;
-    return () => void (this.reserved -= 1);
+    this.free -= 1;
+    return () => {
+      this.reserved -= 1;
+      this.free += 1;
+    };
   }
   limits(): string {
     // Reading takes a descriptor too.
-    if (this.reserved > 0) this.probe();
+    this.probe();
     return LIMITS;
   }
 }
@@ -43,17 +51,34 @@ describe('DescriptorWatch', () => {
 
   it('tells once in a spell what is wrong, the limit, and what to do', () => {
     watch.check();
-    files.error = 'EMFILE';
+    files.free = 0;
     const first = watch.check();
     expect(first.spent).to.equal(true);
     expect(first.news).to.include({ limit: 40 });
     expect(first.news?.why).to.include('EMFILE');
     expect(first.news?.hint).to.include('LimitNOFILE');
-    expect(watch.check()).to.deep.equal({ spent: true, news: undefined });
-    files.error = undefined;
+    for (let count = 0; count < 5; count += 1) {
+      expect(watch.check()).to.deep.equal({ spent: true, news: undefined });
+    }
+    expect(files.reserved, 'for the next spell').to.equal(1);
+    files.free = 10;
     expect(watch.check().spent).to.equal(false);
-    files.error = 'EMFILE';
-    expect(watch.check().news).to.not.equal(undefined);
+    files.free = 0;
+    expect(watch.check().news).to.include({ limit: 40 });
+  });
+
+  it('goes without a number when somebody else took the descriptor that was held back', () => {
+    watch.check();
+    files.free = 0;
+    files.limits = () => {
+      files.free = 0;
+      throw new Error('EMFILE');
+    };
+    expect(watch.check().news).to.include({ limit: undefined });
+    expect(watch.check()).to.deep.equal({ spent: true, news: undefined });
+    files.free = 10;
+    expect(watch.check().spent).to.equal(false);
+    expect(files.reserved).to.equal(1);
   });
 
   it("knows the machine's limit from the process's own", () => {
