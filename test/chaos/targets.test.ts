@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { startBlackHole } from '../support/black-hole.js';
 import { fdCount } from '../support/fds.js';
+import { freePort } from '../support/free-port.js';
 import { startAgent, startHub, type Agent, type Hub } from '../support/hub-agent.js';
 import { startBystander } from '../support/chaos-bystander.js';
 import { Owner } from '../support/owner.js';
@@ -20,8 +21,6 @@ describe('a target is not there', function () {
   let agent: Agent;
   before(async () => {
     const alive = await owner.own(startTarget(echo));
-    const gone = await startTarget(echo);
-    await gone.stop();
     const hole = await owner.own(startBlackHole());
     const dial = { connect_timeout_ms: DIAL_TIMEOUT_MS };
     hub = await owner.own(
@@ -32,7 +31,7 @@ describe('a target is not there', function () {
         hub,
         targets: {
           alive: alive.port,
-          refused: { host: '127.0.0.1', port: gone.port },
+          refused: { host: '127.0.0.1', port: await freePort() },
           blackhole: { host: '127.0.0.1', port: hole.port, ...dial },
           // RFC 6761: a name under .invalid never resolves.
           unresolvable: { host: 'no-such-host.invalid', port: 1, ...dial },

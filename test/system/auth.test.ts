@@ -107,8 +107,8 @@ describe('the tunnel endpoint of the hub', function () {
   });
 
   it('closes with 4408 when no HELLO comes within 5 seconds', async () => {
-    const agent = await owner.own(connectRawAgent(hub, goodToken()));
     const started = performance.now();
+    const agent = await owner.own(connectRawAgent(hub, goodToken()));
     expect(await agent.closed()).to.equal(CloseCode.HandshakeTimeout);
     expect(performance.now() - started).to.be.within(4500, 7500);
   });

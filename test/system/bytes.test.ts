@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { freePort } from '../support/free-port.js';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { MEBIBYTE } from '../support/files.js';
@@ -125,12 +126,9 @@ describe('every byte through hub and agent', function () {
   });
 
   it('a target that nobody listens on resets the client', async () => {
-    const closed = await startTarget(echo);
-    const { port: freed } = closed;
-    await closed.stop();
     const second = new Owner();
     try {
-      const { hub } = await startRelay(second, { nobody: freed });
+      const { hub } = await startRelay(second, { nobody: await freePort() });
       expect(await attempt(hub.port('nobody'))).to.deep.equal({ how: 'ECONNRESET', bytes: 0 });
       const closing = await hub.waitEvent('stream_open_failed');
       expect(closing).to.have.property('reason', 'connect_refused');

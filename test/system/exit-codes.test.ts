@@ -67,7 +67,8 @@ describe('the exit code of nowconnect', function () {
     }
   });
 
-  it('is 0 for --version and --help, on stdout', async () => {
+  it('is 0 for --version and --help, on stdout', async function () {
+    this.timeout(120_000);
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await nowconnect('--version')).to.deep.include({
       code: 0,

@@ -12,7 +12,9 @@ const MEBIBYTE = 1024 * 1024;
 /** More than the kernel's buffers take, so that much of it is on its way when both sides have ended. */
 const ANSWER_BYTES = 24 * MEBIBYTE;
 
-describe('a client that only downloads', () => {
+describe('a client that only downloads', function () {
+  this.timeout(60_000);
+
   const owner = new Owner();
   let relay: Relay;
 

@@ -88,7 +88,7 @@ describe('an agent behind a forward proxy', function () {
     expect(agent.output)
       .to.not.include(wrong)
       .and.to.not.include(Buffer.from(`${SQUID_USER}:${wrong}`).toString('base64'));
-    expect(squid.accessLog()).to.match(/TCP_DENIED\/407 /);
+    await waitFor('squid to log it', () => squid.accessLog().includes('TCP_DENIED/407 '));
   });
 
   it('gives up a proxy that accepts and never answers, and says so', async () => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { freePort } from '../support/free-port.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { LogEvent } from '../support/daemon.js';
@@ -33,12 +34,6 @@ describe('routing', function () {
     const client = await connectTo(hub.port('web'));
     await expectEcho(client, text);
     return client;
-  }
-  /** A loopback port that refuses. */
-  async function refusingPort(): Promise<number> {
-    const gone = await startTarget(echo);
-    await gone.stop();
-    return gone.port;
   }
 
   describe('without an agent', () => {
@@ -99,7 +94,7 @@ describe('routing', function () {
 
   it('a dial that fails at one agent is tried at the other', async () => {
     const hub = await startHubWith({});
-    await owner.own(startAgent({ hub, targets: { web: await refusingPort() }, agentId: 'site-a' }));
+    await owner.own(startAgent({ hub, targets: { web: await freePort() }, agentId: 'site-a' }));
     await owner.own(startAgent({ hub, targets: { web: target.port }, agentId: 'site-b' }));
     await hub.waitTunnels(2);
     for (let n = 0; n < 10; n += 1) await served(hub);
@@ -108,7 +103,7 @@ describe('routing', function () {
 
   it('a dial that fails at every agent resets the client', async () => {
     const hub = await startHubWith({});
-    const port = await refusingPort();
+    const port = await freePort();
     for (const agentId of ['site-a', 'site-b'])
       await owner.own(startAgent({ hub, targets: { web: port }, agentId }));
     await hub.waitTunnels(2);
@@ -117,7 +112,7 @@ describe('routing', function () {
 
   it('an agent dials the next endpoint of a target when the first refuses', async () => {
     const hub = await startHubWith({});
-    const endpoints = [`127.0.0.1:${await refusingPort()}`, `127.0.0.1:${target.port}`];
+    const endpoints = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${target.port}`];
     await owner.own(startAgent({ hub, targets: { web: { endpoints } } }));
     for (let n = 0; n < 5; n += 1) await served(hub);
     expect(target.accepted).to.equal(5);

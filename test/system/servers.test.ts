@@ -13,6 +13,7 @@ import {
 import { LDAP_BASE, LDAP_BIND, LDAP_ENTRIES, LDAP_PASSWORD, startSlapd } from '../support/servers/slapd.js';
 import { SQUID_PASSWORD, SQUID_USER, startSquid } from '../support/servers/squid.js';
 import { startSshd } from '../support/servers/sshd.js';
+import { waitFor } from '../support/wait-for.js';
 
 /**
  * The servers of the other suites, asked directly: when a suite fails and this one passes, the relay is at fault,
@@ -91,6 +92,8 @@ describe('the servers of these tests, without a relay between', function () {
     expect((await runOk(curl, through(SQUID_PASSWORD))).stdout).to.equal(NGINX_PAGE);
     const refused = await run(curl, through('wrong'));
     expect(refused.stderr).to.include('407');
-    expect(squid.accessLog()).to.include(`CONNECT 127.0.0.1:${nginx.port}`);
+    await waitFor('squid to log it', () =>
+      new RegExp(`TCP_TUNNEL/200 .*CONNECT 127\\.0\\.0\\.1:${nginx.port}`).test(squid.accessLog()),
+    );
   });
 });

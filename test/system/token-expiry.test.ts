@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import { CloseCode } from '../../protocol/index.js';
 import { startAgent, startHub, world, type Agent, type Hub } from '../support/hub-agent.js';
@@ -21,10 +22,24 @@ describe('a token that runs out', function () {
     const target = await owner.own(startTarget(echo));
     const config = { security: { clock_skew_sec: 0 } };
     hub = await owner.own(startHub({ listeners: { web: { wait_for_agent_ms: 0 } }, config }));
-    agent = await owner.own(startAgent({ hub, targets: { web: target.port }, token: { ttlSec: TTL_SEC } }));
+    agent = await owner.own(startAgent({ hub, targets: { web: target.port } }));
   });
   afterEach(() => owner.stop());
 
+  /** A client on the tunnel, whose token from now on is one that runs out soon: no start has to be quick for that. */
+  async function soonOver(): Promise<{ client: Socket; exp: number }> {
+    const client = await connectTo(hub.port('web'));
+    await expectEcho(client, 'before');
+    await renewToken({ ttlSec: TTL_SEC });
+    return { client, exp: expiry() };
+  }
+  /** Puts a fresh token into the agent's file; resolves when the hub has it. */
+  async function renewToken(token?: { ttlSec: number }): Promise<void> {
+    const { keys } = await world();
+    const known = hub.events('token_changed').length;
+    writeFileSync(agent.tokenFile, await keys.mint(token));
+    await hub.waitEvent('token_changed', () => hub.events('token_changed').length > known);
+  }
   /** `exp` of the agent's token file, in seconds. */
   function expiry(): number {
     const [, payload = ''] = readFileSync(agent.tokenFile, 'utf8').split('.');
@@ -36,20 +51,15 @@ describe('a token that runs out', function () {
     });
 
   it('serves no new client, and leaves the streams that run alone', async () => {
-    const client = await connectTo(hub.port('web'));
-    await expectEcho(client, 'before');
-    await pastBy(expiry(), 1);
+    const { client, exp } = await soonOver();
+    await pastBy(exp, 1);
     expect(await attempt(hub.port('web'))).to.deep.equal({ how: 'ECONNRESET', bytes: 0 });
     await expectEcho(client, 'after');
   });
 
   it('is replaced in the running tunnel when its file changes in time', async () => {
-    const { keys } = await world();
-    const client = await connectTo(hub.port('web'));
-    await expectEcho(client, 'before');
-    const exp = expiry();
-    writeFileSync(agent.tokenFile, await keys.mint());
-    await hub.waitEvent('token_changed');
+    const { client, exp } = await soonOver();
+    await renewToken();
     await pastBy(exp, 1);
     await expectEcho(client, 'after the old one ran out');
     await expectEcho(await connectTo(hub.port('web')), 'a new stream');
@@ -59,15 +69,14 @@ describe('a token that runs out', function () {
 
   if (process.env['NC_PROVE'] !== undefined) {
     it(`ends the tunnel and its streams ${GRACE_SEC} seconds later`, async () => {
-      const client = await connectTo(hub.port('web'));
-      await expectEcho(client, 'before');
+      const { client, exp } = await soonOver();
       const ending = readToEnd(client, (GRACE_SEC + 30) * 1000);
       const gone = await hub.waitEvent('agent_disconnected', undefined, {
         timeoutMs: (GRACE_SEC + 20) * 1000,
       });
       expect(gone).to.have.property('code', CloseCode.Unauthenticated);
       expect((await ending).how).to.equal('ECONNRESET');
-      expect(Date.now() / 1000 - expiry()).to.be.within(GRACE_SEC - 1, GRACE_SEC + 5);
+      expect(Date.now() / 1000 - exp).to.be.within(GRACE_SEC - 1, GRACE_SEC + 5);
     });
   }
 });

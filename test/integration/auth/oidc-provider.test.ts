@@ -165,9 +165,10 @@ describe('a token of a real OpenID provider', function () {
 
   it('is refused after its end', async () => {
     const security = securityConfig({ jwksUrl: jwksUri, issuer, audience: AUDIENCE });
+    const token = await issueToken();
     const later = Date.now() + 331_000;
     const verifier = createTokenVerifier(security, { onJwksFetch: () => undefined, now: () => later });
     verifiers.push(verifier);
-    expect(await reasonOf(verifier, await issueToken())).to.equal('expired');
+    expect(await reasonOf(verifier, token)).to.equal('expired');
   });
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { expect } from 'chai';
+import { freePort } from '../../support/free-port.js';
 import { startBlackHole } from '../../support/black-hole.js';
 import { attempt, expectEcho } from '../../support/tcp-client.js';
 import { echo, portOf } from '../../support/tcp-targets.js';
@@ -108,9 +109,7 @@ describe('the agent that serves a client', () => {
   it('is another when the target cannot be reached from the first, and that one gets the early bytes too', async () => {
     const site = (held.site = await Site.start({ web: {} }));
     const good = await site.target(echo);
-    const bad = await site.target(echo);
-    await bad.stop();
-    await site.agent({ web: bad.port }, { agentId: 'site-a' });
+    await site.agent({ web: await freePort() }, { agentId: 'site-a' });
     await site.agent({ web: good.port }, { agentId: 'site-b' });
     // Each of the two may be the first in turn.
     for (const words of ['one', 'two']) {
@@ -130,9 +129,8 @@ describe('the agent that serves a client', () => {
 
   it('is the next when there is none left: the client is reset with what the last one said', async () => {
     const site = (held.site = await Site.start({ web: {} }));
-    const bad = await site.target(echo);
-    await bad.stop();
-    for (const agentId of ['site-a', 'site-b']) await site.agent({ web: bad.port }, { agentId });
+    const nobody = await freePort();
+    for (const agentId of ['site-a', 'site-b']) await site.agent({ web: nobody }, { agentId });
     expect((await attempt(site.port('web'))).how).to.equal('ECONNRESET');
     expect(site.book.of('stream_open_failed').map(({ retry }) => retry)).to.deep.equal([true, false]);
     await site.book.wait('stream_closed', { reason: 'connect_refused' });
@@ -171,11 +169,11 @@ describe('a client without an agent', () => {
   it('is not left behind by the OPEN deadline while it waits: that begins with an agent', async () => {
     const site = (held.site = await Site.start(
       { web: { waitForAgentMs: 8000 } },
-      { limits: { connectTimeoutMs: 50 } },
+      { limits: { connectTimeoutMs: 1000 } },
     ));
     const client = await site.client('web');
     const echoed = expectEcho(client, 'patience');
-    await new Promise((resolve) => setTimeout(resolve, 120));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     await site.agent({ web: (await site.target(echo)).port });
     await echoed;
   });

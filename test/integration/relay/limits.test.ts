@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { expect } from 'chai';
+import { freePort } from '../../support/free-port.js';
 import { attempt, expectEcho, readToEnd } from '../../support/tcp-client.js';
 import { echo } from '../../support/tcp-targets.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -107,9 +108,7 @@ describe('the PROXY protocol', () => {
   it('repeats header and early bytes to the second agent when the first cannot reach its target', async () => {
     const site = (held.site = await Site.start({ web: { proxyProtocol: { ...NO_PROXY, send: 'v1' } } }));
     const target = await told(site);
-    const bad = await site.target(echo);
-    await bad.stop();
-    await site.agent({ web: bad.port }, { agentId: 'site-a' });
+    await site.agent({ web: await freePort() }, { agentId: 'site-a' });
     await site.agent({ web: target.port }, { agentId: 'site-b' });
     const client = await site.client('web');
     client.write('hello');

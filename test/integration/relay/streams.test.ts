@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { freePort } from '../../support/free-port.js';
 import { startBlackHole } from '../../support/black-hole.js';
 import { attempt, exchangeOnce, expectEcho, readToEnd } from '../../support/tcp-client.js';
 import { echo, exchange, type ExchangeReport } from '../../support/tcp-targets.js';
@@ -90,9 +91,7 @@ describe('a stream from a client to its target', () => {
 
   it('does not open when nothing listens at the target, and both sides say why', async () => {
     const site = (held.site = await Site.start({ web: {} }));
-    const target = await site.target(echo);
-    await target.stop();
-    const agent = await site.agent({ web: target.port });
+    const agent = await site.agent({ web: await freePort() });
     expect((await attempt(site.port('web'))).how).to.equal('ECONNRESET');
     await agent.book.wait('target_failed', { reason: 'connect_refused' });
     await site.book.wait('stream_open_failed', { reason: 'connect_refused', retry: false });

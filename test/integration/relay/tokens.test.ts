@@ -109,9 +109,11 @@ describe('who an agent is', () => {
 
   it('ends for new streams when the token runs out, and running ones go on for a while', async () => {
     const site = (held.site = await Site.start({ web: { waitForAgentMs: 0 } }));
-    await site.agent({ web: (await site.target(echo)).port }, { token: { ttlSec: 2 } });
+    const agent = await site.agent({ web: (await site.target(echo)).port });
     const client = await site.client('web');
     await expectEcho(client, 'before');
+    await agent.renewToken({ ttlSec: 2 });
+    await site.book.wait('token_changed');
     await waitFor(
       'the end of the token',
       async () => (await site.scraped('connector_up', { connector: 'web' })) === 0,
