@@ -142,7 +142,8 @@ describe('the chaos proxy', function () {
     it(`cuts with ${how} behind an exact byte, for both ends`, async () => {
       const ends: Promise<Ending>[] = [];
       serve = (socket) => ends.push(readToEnd(socket));
-      for (const at of [1, 999, 70_000]) {
+      // A reset takes away what the receiver's buffer has not taken: there as much as any takes.
+      for (const at of [1, 999, how === 'rst' ? 20_000 : 70_000]) {
         const before = proxy.counts.cuts[how];
         const fired = proxy.cutNext('toHub', at, how);
         const client = await connectTo(proxy.port);
@@ -197,6 +198,7 @@ describe('the chaos proxy', function () {
     proxy.admit('ignore');
     const client = await connectTo(proxy.port);
     client.write('anybody?');
+    await waitFor('the proxy to have it', () => proxy.counts.ignored === 1);
     await delay(100);
     expect(proxy.counts.ignored).to.equal(1);
     expect(target.accepted).to.equal(0);

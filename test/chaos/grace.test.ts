@@ -10,9 +10,9 @@ import { waitFor } from '../support/wait-for.js';
 const PROVE = process.env['NC_PROVE'] !== undefined;
 
 /** Grace periods that are tried; 60 is the default of the product. In seconds. */
-const GRACES = PROVE ? [4, 60] : [4];
+const GRACES = PROVE ? [6, 60] : [6];
 /** So much before its end a path that is back must do, so much after it must not: a resume takes some round trips. */
-const MARGIN_MS = 1000;
+const MARGIN_MS = 2000;
 /** The agent tries at least once a second. */
 const HELD_MS = 2000;
 
@@ -67,7 +67,8 @@ for (const graceSec of GRACES) {
       await away(graceSec * 1000 - MARGIN_MS);
       await echoed;
       const event = await scene.nextHubEvent('session_resumed', resumed);
-      expect(event['suspended_ms']).to.be.within(graceSec * 1000 - MARGIN_MS - 100, graceSec * 1000);
+      // By the clock of the hub, which may hear late of the cut; `away` has seen that nobody came through.
+      expect(event['suspended_ms']).to.be.within(HELD_MS, graceSec * 1000);
     });
 
     it(`for ${(graceSec * 1000 + MARGIN_MS) / 1000} s: the stream is reset on both sides, with RST`, async () => {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { startBystander } from '../support/chaos-bystander.js';
 import type { Cut } from '../support/chaos-proxy.js';
 import type { Direction } from '../support/chaos-leg.js';
-import { QUICK_PINGS, startScene, VICTIM, type ChaosScene } from '../support/chaos-scene.js';
+import { QUICK_PINGS, startScene, type ChaosScene } from '../support/chaos-scene.js';
 import { MEBIBYTE } from '../support/files.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -97,10 +97,15 @@ describe('the path of a tunnel breaks', function () {
   it('frozen, then everything at once: no byte is lost, and the tunnel need not even drop', async () => {
     const { toHub, toAgent } = scene.proxy.counts;
     const heldBefore = toHub.heldWhileFrozen + toAgent.heldWhileFrozen;
+    const forwardedBefore = toHub.forwarded;
+    // So slow that there is always something on its way.
+    scene.proxy.setPath({ bytesPerSecond: 10_000_000 });
     const transfer = scene.transfer(STREAMS, BYTES);
     for (let round = 0; round < 3; round += 1) {
-      await delay(50);
+      const before = toHub.forwarded;
+      await waitFor('bytes to flow', () => toHub.forwarded > before + BYTES / 16);
       scene.proxy.freeze();
+      expect(toHub.forwarded - forwardedBefore).to.be.below(STREAMS * BYTES);
       await delay(1000);
       scene.proxy.thaw();
     }
@@ -148,6 +153,6 @@ describe('the path of a tunnel breaks', function () {
     await talker.finish();
     expect(scene.hubEvents('session_expired')).to.have.lengthOf(0);
     expect(scene.hubEvents('agent_connected')).to.have.lengthOf(1);
-    expect(scene.agent.events('tunnel_lost').filter(({ agent }) => agent === VICTIM)).to.have.lengthOf(0);
+    expect(scene.agent.events('tunnel_lost')).to.have.lengthOf(0);
   });
 });

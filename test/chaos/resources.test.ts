@@ -167,6 +167,9 @@ describe('nobody reads stdout and stderr', function () {
 describe('a port is in use', function () {
   this.timeout(60_000);
 
+  /** A process may take so long to start on a busy machine. */
+  const START_MS = 40_000;
+
   const owner = new Owner();
   let taken: Server;
   let port: number;
@@ -187,7 +190,7 @@ describe('a port is in use', function () {
     it(`hub, ${what}: it ends with 1 and names the port and the key`, async () => {
       const options = { listeners: { web: {} }, config: config(port), noWait: true };
       const hub = await owner.own(startHub(options));
-      expect(await hub.child.waitExit()).to.deep.equal({ code: 1, signal: null });
+      expect(await hub.child.waitExit(START_MS)).to.deep.equal({ code: 1, signal: null });
       expect(hub.child.stderr).to.include(String(port)).and.to.include(what);
     });
   }
@@ -201,7 +204,7 @@ describe('a port is in use', function () {
         noWait: true,
       }),
     );
-    expect(await agent.child.waitExit()).to.deep.equal({ code: 1, signal: null });
+    expect(await agent.child.waitExit(START_MS)).to.deep.equal({ code: 1, signal: null });
     expect(agent.child.stderr).to.include(String(port)).and.to.include('health_port');
   });
 
@@ -218,7 +221,7 @@ describe('a port is in use', function () {
     const rejected = await hub.waitEvent('config_rejected');
     expect(JSON.stringify(rejected)).to.include(String(port));
     await expectEcho(client, 'after the reload');
-    expect(fdCount(hub.pid)).to.equal(fds);
+    await waitFor('the descriptors of before', () => fdCount(hub.pid) === fds);
     expect(await connectError(port)).to.equal('connected');
 
     await new Promise((resolve) => taken.close(resolve));

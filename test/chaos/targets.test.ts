@@ -29,6 +29,8 @@ describe('a target is not there', function () {
     agent = await owner.own(
       startAgent({
         hub,
+        // Whatever the resolver of this machine is told: nobody waits for minutes, and no search list makes it a name.
+        env: { LOCALDOMAIN: '', RES_OPTIONS: 'timeout:1 attempts:1' },
         targets: {
           alive: alive.port,
           refused: { host: '127.0.0.1', port: await freePort() },

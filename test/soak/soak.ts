@@ -41,6 +41,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const scene = await startScene({
     hub: { tunnel: QUICK_PINGS, observability: quiet },
     agent: { tunnel: QUICK_PINGS, observability: quiet },
+    listener: { wait_for_agent_ms: 30_000 },
   });
   try {
     scene.proxy.setPath({ bytesPerSecond: PATH_BYTES_PER_SECOND });

@@ -189,10 +189,10 @@ export class ChaosScene {
           )
         );
       });
-      const grown = rssBytes(daemon.pid) - before.rss;
-      if (grown > MEMORY_SLACK_BYTES) {
-        throw new Error(`${daemon.child.name} has grown by ${inMebibytes(grown)} MiB`);
-      }
+      await waitFor(`the memory of ${daemon.child.name}`, () => {
+        const grown = rssBytes(daemon.pid) - before.rss;
+        return grown <= MEMORY_SLACK_BYTES || failWith(`it has grown by ${inMebibytes(grown)} MiB`);
+      });
     }
   }
 
