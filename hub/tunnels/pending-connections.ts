@@ -5,8 +5,8 @@
  */
 import type { Socket } from 'node:net';
 
-/** More than agents that come back at once after a restart; each takes some tens of KiB at most. */
-export const MAX_PENDING = 4096;
+/** As many as may have their token verified at once. Each takes 15 KiB, and some 60 once TLS stands. */
+export const MAX_PENDING = 2000;
 
 export class PendingConnections {
   readonly #max: number;

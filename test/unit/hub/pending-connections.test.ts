@@ -65,6 +65,12 @@ describe('connections to the tunnel port that are no tunnel yet', () => {
     return endpoint.listen();
   }
 
+  /** Asks something else, whose connection goes too. */
+  async function healthz(socket: Socket): Promise<void> {
+    socket.write('GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n');
+    expect((await endingOf(socket)).bytes).to.be.above(0);
+  }
+
   /** Connects without a word, which is all that somebody does who only wants to sit there. */
   async function squat(port: number): Promise<{ socket: Socket; ended: Promise<unknown> }> {
     const socket = await sockets.dial(port);
@@ -109,13 +115,22 @@ describe('connections to the tunnel port that are no tunnel yet', () => {
     });
   }
 
-  it('who leaves by itself makes room', async () => {
-    const port = await listen();
-    for (let n = 0; n < 3 * MAX_PENDING; n++) {
-      const { socket, ended } = await squat(port);
-      socket.end();
-      await ended;
-    }
-    expect(crowded).to.deep.equal([]);
-  });
+  for (const [kind, tls, open] of [
+    ['plain', () => undefined, (port: number) => sockets.dial(port)],
+    ['TLS', withTls, openTls],
+  ] as const) {
+    it(`${kind}: who leaves by itself makes room, politely or not`, async () => {
+      const port = await listen(tls());
+      for (let n = 0; n < 4 * MAX_PENDING; n++) {
+        const socket = await open(port);
+        const ended = endingOf(socket);
+        if (n % 2 === 0) socket.end();
+        else socket.destroy();
+        await ended;
+        // Whoever comes next is behind it.
+        await healthz(await open(port));
+      }
+      expect(crowded).to.deep.equal([]);
+    });
+  }
 });
