@@ -176,6 +176,22 @@ describe('the chaos proxy', function () {
     });
   }
 
+  it('cuts the connection after the next when the next ends by itself', async () => {
+    const fired = proxy.cutNext('toHub', 1000, 'rst');
+    const short = await connectTo(proxy.port);
+    await expectEcho(short, 'too few bytes');
+    const shortEnded = readToEnd(short);
+    short.end();
+    expect((await shortEnded).how).to.equal('FIN');
+    await waitFor('it to be gone', () => proxy.open === 0);
+    const long = await connectTo(proxy.port);
+    const longEnded = readToEnd(long);
+    await sendKeyed(long, newKey(), 2000).catch(() => undefined);
+    await fired;
+    expect((await longEnded).how).to.equal('ECONNRESET');
+    expect(proxy.counts.cuts).to.deep.equal({ rst: 1, fin: 0 });
+  });
+
   it('does not count a cut that has not happened', async () => {
     const client = await connectTo(proxy.port);
     void proxy.cutAfter('toHub', 1000, 'rst');

@@ -46,6 +46,8 @@ interface Connection {
   readonly legs: Readonly<Record<Direction, Leg>>;
   /** Directions that are frozen for this connection alone. */
   readonly frozen: Set<Direction>;
+  /** The cut that waits for it. */
+  armed: ArmedCut | undefined;
 }
 
 interface ArmedCut {
@@ -140,7 +142,10 @@ export class ChaosProxy {
     });
   }
 
-  /** Cuts the next connection when exactly `at` of its bytes have gone in that direction. Resolves when it fired. */
+  /**
+   * Cuts the next connection when exactly `at` of its bytes have gone in that direction; when it ends by itself before,
+   * the one after it. Resolves when it fired.
+   */
   cutNext(direction: Direction, at: number, how: Cut): Promise<void> {
     return new Promise((fired) => (this.#armed = { direction, at, how, fired }));
   }
@@ -149,6 +154,7 @@ export class ChaosProxy {
   heal(): void {
     this.#path = FREE_PATH;
     this.#armed = undefined;
+    for (const connection of this.#connections) connection.armed = undefined;
     this.admit('forward');
     this.thaw();
   }
@@ -201,6 +207,7 @@ export class ChaosProxy {
       hub,
       legs: { toHub: leg('toHub'), toAgent: leg('toAgent') },
       frozen,
+      armed: undefined,
     };
     this.#connections.add(connection);
     const onFinished = (): void => {
@@ -212,7 +219,9 @@ export class ChaosProxy {
     const armed = this.#armed;
     if (armed === undefined) return;
     this.#armed = undefined;
+    connection.armed = armed;
     connection.legs[armed.direction].cutAt(armed.at, () => {
+      connection.armed = undefined;
       this.#cut(connection, armed.how);
       armed.fired();
     });
@@ -236,6 +245,7 @@ export class ChaosProxy {
 
   #forget(connection: Connection, end: (socket: Socket) => void = resetSocket): void {
     if (!this.#connections.delete(connection)) return;
+    this.#armed ??= connection.armed;
     for (const leg of Object.values(connection.legs)) leg.close();
     for (const socket of [connection.agent, connection.hub]) end(socket);
   }
