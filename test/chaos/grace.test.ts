@@ -9,14 +9,17 @@ import { waitFor } from '../support/wait-for.js';
 
 const PROVE = process.env['NC_PROVE'] !== undefined;
 
-/** Grace periods that are tried; 60 is the default of the product. In seconds. */
-const GRACES = PROVE ? [6, 60] : [6];
-/** So much before its end a path that is back must do, so much after it must not: a resume takes some round trips. */
-const MARGIN_MS = 2000;
+/**
+ * Grace periods that are tried, in seconds; 60 is the default of the product. So much before its end a path that is back
+ * must do, so much after it must not: a resume takes some round trips, and on a busy machine more than a second.
+ */
+const GRACES = [{ graceSec: 6, marginMs: 2000 }, ...(PROVE ? [{ graceSec: 60, marginMs: 1000 }] : [])];
+/** A hub on a busy machine may hear so much later of a cut. */
+const LATE_MS = 2000;
 /** The agent tries at least once a second. */
 const HELD_MS = 2000;
 
-for (const graceSec of GRACES) {
+for (const { graceSec, marginMs } of GRACES) {
   describe(`a tunnel is away, resume_grace_sec ${graceSec}`, function () {
     this.timeout(graceSec * 3000 + 60_000);
 
@@ -61,23 +64,22 @@ for (const graceSec of GRACES) {
       scene.proxy.thaw();
     }
 
-    it(`for ${(graceSec * 1000 - MARGIN_MS) / 1000} s: the stream goes on`, async () => {
+    it(`for ${(graceSec * 1000 - marginMs) / 1000} s: the stream goes on`, async () => {
       const resumed = scene.hubEvents('session_resumed').length;
       const echoed = expectEcho(client, 'sent while the tunnel was away', graceSec * 1000 + 10_000);
-      await away(graceSec * 1000 - MARGIN_MS);
+      await away(graceSec * 1000 - marginMs);
       await echoed;
       const event = await scene.nextHubEvent('session_resumed', resumed);
-      // By the clock of the hub, which may hear late of the cut; `away` has seen that nobody came through.
-      expect(event['suspended_ms']).to.be.within(HELD_MS, graceSec * 1000);
+      expect(event['suspended_ms']).to.be.within(graceSec * 1000 - marginMs - LATE_MS, graceSec * 1000);
     });
 
-    it(`for ${(graceSec * 1000 + MARGIN_MS) / 1000} s: the stream is reset on both sides, with RST`, async () => {
+    it(`for ${(graceSec * 1000 + marginMs) / 1000} s: the stream is reset on both sides, with RST`, async () => {
       const expired = scene.hubEvents('session_expired').length;
       const ending = readToEnd(client, graceSec * 1000 + 30_000);
       const started = performance.now();
-      const silence = away(graceSec * 1000 + MARGIN_MS);
+      const silence = away(graceSec * 1000 + marginMs);
       expect((await ending).how).to.equal('ECONNRESET');
-      expect(performance.now() - started).to.be.within(graceSec * 1000 - 100, graceSec * 1000 + MARGIN_MS);
+      expect(performance.now() - started).to.be.within(graceSec * 1000 - 100, graceSec * 1000 + marginMs);
       await silence;
       await scene.nextHubEvent('session_expired', expired);
       await scene.agent.waitEvent('session_expired');
