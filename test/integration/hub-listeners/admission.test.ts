@@ -120,13 +120,8 @@ describe('listener: who comes in', () => {
 
   it('knows an IPv4 client on a dual-stack port by its IPv4 address', async () => {
     hub = new ListenerHarness({ bind: { host: '::', port: 0 }, allowCidrs: ['127.0.0.0/8'] });
-    try {
-      await hub.listen();
-    } catch (error) {
-      // A kernel without IPv6 has no dual-stack ports.
-      if (/EAFNOSUPPORT|EADDRNOTAVAIL/.test(String((error as { code?: string }).code))) return;
-      throw error;
-    }
+    // Fails on a kernel without IPv6, which has no dual-stack ports: nothing is passed over in silence.
+    await hub.listen();
     await hub.connect();
     expect((await hub.client(1)).client.host).to.equal('127.0.0.1');
   });
